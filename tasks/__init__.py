@@ -1,0 +1,1 @@
+"""How each thing is done: one room per stage."""

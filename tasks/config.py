@@ -1,0 +1,154 @@
+"""The run configuration: frozen pydantic models, read from TOML, shown as a form by the Prefect UI."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tasks.records import UsageError
+
+RUNS = Path(__file__).parent.parent / "infra" / "runs"
+
+
+class Config(BaseModel):
+    """A frozen part of the configuration; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CollectConfig(Config):
+    """Which documents come in."""
+
+    source: Literal["corpus", "folder"] = Field("corpus", description="Embedded corpus, or every *.md under `folder`")
+    folder: str = Field("", description="Folder of Markdown files, with source = 'folder'")
+    languages: tuple[str, ...] = Field((), description="Languages kept, as ISO 639-1; empty keeps all")
+    min_chars: int = Field(200, ge=1, description="Shorter documents are rejected")
+    max_chars: int = Field(50_000, ge=200, description="Longer documents are cut at a block boundary")
+
+
+class RenderConfig(Config):
+    """How a page looks. Lengths on the page are CSS pixels, a 96th of an inch."""
+
+    width: int = Field(794, ge=64, le=4000, description="Page width in CSS px (A4: 794)")
+    height: int = Field(1123, ge=32, le=6000, description="Page height in CSS px (A4: 1123)")
+    dpi: int = Field(150, ge=36, le=600, description="Resolution of the page image")
+    font_sizes: tuple[int, ...] = Field((11, 12, 14), min_length=1, description="Body sizes in CSS px, drawn per document")
+    margins: tuple[int, int] = Field((76, 94), description="Smallest and largest margin in CSS px (20-25 mm)")
+    fonts_en: tuple[str, ...] = Field(("Caladea", "Liberation Serif"), min_length=1, description="Families for Latin text")
+    fonts_ja: tuple[str, ...] = Field(("IPAexGothic", "Noto Sans CJK JP"), min_length=1, description="Families for Japanese")
+    links: Literal["keep", "text"] = Field("keep", description="Labels keep link targets, or only the text that is shown")
+    min_agreement: float = Field(0.98, ge=0, le=1, description="Pages below this agreement are rejected")
+    seconds_per_document: int = Field(60, ge=1, description="A document that takes longer is rejected")
+    keep_pdf: bool = Field(False, description="Also keep the PDF of each document")
+    seed: int = 0
+
+
+class SplitConfig(Config):
+    """How families are dealt to train and test; an old family never moves."""
+
+    test_share: float = Field(0.1, ge=0, lt=1, description="Share of the pages of each language and source held out")
+    test_pages: int = Field(200, ge=0, description="At least this many held-out pages, where there are families enough")
+    pages_per_family: int = Field(400, ge=1, description="More pages of one family are rejected")
+    seed: int = 0
+
+
+class PublishConfig(Config):
+    """How the dataset is laid out."""
+
+    shards: int = Field(4, ge=1, le=4096, description="Buckets per split: a document's bucket is a hash of its id")
+    name: str = Field("recto-pages", description="Title on the dataset card")
+
+
+class ModelConfig(Config):
+    """Which model is trained: a folder, or an image-text-to-text model of the Hub."""
+
+    base: str = Field("tiny", description="'tiny' (embedded), a local folder, or a Hub name such as Qwen/Qwen3-VL-2B-Instruct")
+    prompt: str = Field("Convert to Markdown.", description="The same bytes in training, rollouts and evaluation")
+    max_new_tokens: int = Field(160, ge=8, description="Longest answer, in tokens")
+    dtype: Literal["float32", "bfloat16"] = "float32"
+
+
+class PagesConfig(Config):
+    """Which pages of a dataset train and test a model."""
+
+    languages: tuple[str, ...] = Field(("en",), description="Languages used; empty uses all")
+    max_label_chars: int = Field(150, ge=1, description="Pages with longer labels are left out")
+    min_label_chars: int = Field(8, ge=1, description="Pages with shorter labels are left out")
+    tables: bool = Field(False, description="Use pages with tables")
+
+
+class LoraConfig(Config):
+    """The adapter."""
+
+    r: int = Field(32, ge=1)
+    alpha: int = Field(64, ge=1)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    vision: bool = Field(True, description="Adapt the vision layers too")
+
+
+class SftConfig(Config):
+    """Supervised warm-up."""
+
+    steps: int = Field(100, ge=0)
+    batch: int = Field(8, ge=1)
+    learning_rate: float = Field(2e-3, gt=0)
+    save_steps: int = Field(25, ge=1, description="A checkpoint every so many steps; a killed run resumes from the last")
+    seed: int = 0
+
+
+class GrpoConfig(Config):
+    """Refinement of the same adapter by group-relative policy optimisation."""
+
+    steps: int = Field(60, ge=0)
+    prompts: int = Field(8, ge=1, description="Different pages per step")
+    generations: int = Field(4, ge=2, description="Answers per page: the group")
+    learning_rate: float = Field(1e-4, gt=0)
+    temperature: float = Field(0.5, gt=0)
+    beta: float = Field(0.0, ge=0, description="Weight of the KL term")
+    weights: str | dict[str, float] = Field("v2", description="Reward preset, or part -> weight")
+    save_steps: int = Field(10, ge=1)
+    seed: int = 0
+
+
+class EvaluateConfig(Config):
+    """Held-out evaluation."""
+
+    pages: int = Field(200, ge=1, description="Held-out pages, fewer where the test split is smaller")
+    batch: int = Field(32, ge=1)
+    resamples: int = Field(10_000, ge=100, description="Bootstrap resamples, over families")
+    seed: int = 0
+
+
+class RunConfig(Config):
+    """One run of the whole line."""
+
+    why: str = Field("", description="What this run is for")
+    workers: Annotated[int, Field(ge=0, description="Processes that render; 0 is one per core. Never changes a result")] = 0
+    collect: CollectConfig = CollectConfig()
+    render: RenderConfig = RenderConfig()
+    split: SplitConfig = SplitConfig()
+    publish: PublishConfig = PublishConfig()
+    model: ModelConfig = ModelConfig()
+    pages: PagesConfig = PagesConfig()
+    lora: LoraConfig = LoraConfig()
+    sft: SftConfig = SftConfig()
+    grpo: GrpoConfig = GrpoConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+
+
+def load_run(path: str | Path | None) -> RunConfig:
+    """Read a run TOML (None: all defaults). Raises UsageError, one line naming file, key and remedy."""
+    if path is None:
+        return RunConfig()
+    try:
+        return RunConfig.model_validate(tomllib.loads(Path(path).read_text()))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such run file; the project's own are in {RUNS}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
+        raise UsageError(f"{path}: not a readable TOML file: {e}") from None
+    except ValidationError as e:
+        problems = "; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}" for x in e.errors())
+        raise UsageError(f"{path}: {problems}") from None

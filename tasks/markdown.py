@@ -1,0 +1,120 @@
+"""Markdown to a tree with source ranges: the one parser of the project (CommonMark, tables, strikethrough,
+task lists, footnotes), so that render, scoring and collect never disagree about what a text means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyromark
+
+OPTIONS = (
+    pyromark.Options.ENABLE_TABLES
+    | pyromark.Options.ENABLE_STRIKETHROUGH
+    | pyromark.Options.ENABLE_TASKLISTS
+    | pyromark.Options.ENABLE_FOOTNOTES
+)
+# what Markdown and CSS collapse; NBSP and the ideographic space are characters that show
+SPACE = frozenset(" \n\t\r\f\v")
+BLOCKS = frozenset(
+    "Paragraph Heading CodeBlock BlockQuote List Item Table TableHead TableRow TableCell Rule FootnoteDefinition HtmlBlock".split()
+)
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A piece of the tree. `start`, `end`: half-open characters of the source.
+
+    `kind` is pulldown-cmark's event name (Root, Paragraph, Heading, Text, Strong, ...). `arg` is the heading
+    level (int), a list's first number (int, None for bullets), a code block's info string, a table's
+    alignments, a link's target, a task's state (bool), a footnote's name; `text` is a leaf's text.
+    """
+
+    kind: str
+    start: int
+    end: int
+    arg: Any = None
+    text: str = ""
+    children: list[Node] = field(default_factory=list)
+
+
+def _argument(kind: str, arg: Any) -> Any:
+    if kind == "Heading":
+        return int(arg["level"][1])
+    if kind == "CodeBlock":
+        return arg["Fenced"] if isinstance(arg, dict) else ""
+    if kind in ("Link", "Image"):
+        return arg["dest_url"]
+    return arg
+
+
+def _characters(source: str) -> list[int] | None:
+    """Character index of every byte offset of the UTF-8 text; None where they are the same."""
+    if source.isascii():
+        return None
+    index: list[int] = []
+    for i, c in enumerate(source):
+        index += [i] * len(c.encode())
+    index.append(len(source))
+    return index
+
+
+def parse(source: str) -> Node:
+    """The tree of a Markdown text."""
+    index = _characters(source)
+    root = Node("Root", 0, len(source))
+    stack = [root]
+    for event, span in pyromark.events_with_range(source, options=OPTIONS):
+        start, end = span["start"], span["end"]
+        if index is not None:
+            start, end = index[start], index[end]
+        if isinstance(event, str):  # SoftBreak, HardBreak, Rule
+            stack[-1].children.append(Node(event, start, end))
+            continue
+        ((name, value),) = event.items()
+        if name == "Start":
+            kind, arg = (value, None) if isinstance(value, str) else next(iter(value.items()))
+            node = Node(kind, start, end, _argument(kind, arg))
+            stack[-1].children.append(node)
+            stack.append(node)
+        elif name == "End":
+            stack.pop()
+        elif name == "TaskListMarker":
+            stack[-1].children.append(Node(name, start, end, arg=value))
+        elif name == "FootnoteReference":
+            stack[-1].children.append(Node(name, start, end, arg=value, text=value))
+        else:
+            stack[-1].children.append(Node(name, start, end, text=value))
+    return root
+
+
+def visible_text(source: str | Node) -> str:
+    """What a reader sees: no markup, one block a line, soft breaks as spaces, code lines kept.
+
+    List numbers, bullets, task boxes and rules are not text.
+    """
+    out: list[str] = []
+
+    def walk(node: Node) -> None:
+        match node.kind:
+            case "Text" | "Code" | "FootnoteReference":
+                out.append(node.text)
+            case "SoftBreak":
+                out.append(" ")
+            case "HardBreak":
+                out.append("\n")
+            case "Image" | "InlineHtml" | "Html":
+                pass
+            case _:
+                if node.kind in BLOCKS:
+                    out.append(" " if node.kind == "TableCell" else "\n")
+                if node.kind == "FootnoteDefinition":
+                    out.append(f"{node.arg} ")
+                for child in node.children:
+                    walk(child)
+                if node.kind in BLOCKS:
+                    out.append(" " if node.kind == "TableCell" else "\n")
+
+    walk(parse(source) if isinstance(source, str) else source)
+    lines = (line.rstrip(" ") for line in "".join(out).split("\n"))
+    return "\n".join(line for line in lines if line)
