@@ -105,15 +105,14 @@ def visible_text(source: str | Node) -> str:
                 out.append("\n")
             case "Image" | "InlineHtml" | "Html":
                 pass
+            case "TableHead" | "TableRow":
+                out.append("\n" + " ".join(visible_text(cell) for cell in node.children) + "\n")
             case _:
-                if node.kind in BLOCKS:
-                    out.append(" " if node.kind == "TableCell" else "\n")
-                if node.kind == "FootnoteDefinition":
-                    out.append(f"{node.arg} ")
+                block = "\n" if node.kind in BLOCKS else ""
+                out.append(block + (f"{node.arg} " if node.kind == "FootnoteDefinition" else ""))
                 for child in node.children:
                     walk(child)
-                if node.kind in BLOCKS:
-                    out.append(" " if node.kind == "TableCell" else "\n")
+                out.append(block)
 
     walk(parse(source) if isinstance(source, str) else source)
     lines = (line.rstrip(" ") for line in "".join(out).split("\n"))
