@@ -1,0 +1,78 @@
+"""What a page must pass: what it shows agrees with its label, and its text is where a reader can see it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from rapidfuzz.distance import Indel
+
+from tasks.markdown import visible_text
+from tasks.render.layout import PageBoxes, Rect
+from tasks.render.page_html import TASK_BOX
+from tasks.render.style import Style
+
+_MASKED = str.maketrans("", "", "".join(TASK_BOX.values()) + "•◦▪")
+_POINTS = 0.75  # per CSS px
+_SLACK = 1.0  # CSS px a box may reach beyond its page or into another
+
+
+def _letters(text: str) -> str:
+    text = re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).translate(_MASKED)
+    return re.sub(r"\[\^([^\]]+)\]", r"\1", text)  # a footnote's mark is drawn as its name
+
+
+def shown_text(pdf_page: Any, content_box: Rect, marker_rects: Sequence[Rect]) -> str:
+    """Text layer of a PDF page inside the content box (PDF points), list bullets and numbers left out.
+
+    `marker_rects` are in CSS px. Words come in the order they are painted.
+    """
+    markers = np.array(marker_rects, dtype=float).reshape(-1, 4) * _POINTS
+    x0, y0, x1, y1 = content_box
+    # a bullet hangs left of its text, possibly in the margin: clip by hand, by the middle of each word
+    kept = []
+    for wx0, wy0, wx1, wy1, word, *_ in pdf_page.get_text("words", sort=False):
+        x, y = (wx0 + wx1) / 2, (wy0 + wy1) / 2
+        inside = x0 - _SLACK <= x <= x1 + _SLACK and y0 - _SLACK <= y <= y1 + _SLACK
+        is_marker = ((markers[:, 0] <= x) & (x <= markers[:, 2]) & (markers[:, 1] <= y) & (y <= markers[:, 3])).any()
+        if inside and not is_marker:
+            kept.append(word)
+    return "".join(kept)
+
+
+def agreement(label: str, shown: str) -> float:
+    """Indel similarity, in [0, 1], of the label's visible characters and those the page shows.
+
+    Both are NFKC without whitespace, bullets and task boxes; the label's list numbers are no text by parsing.
+    """
+    return Indel.normalized_similarity(_letters(visible_text(label)), _letters(shown))
+
+
+def geometry_fault(page: PageBoxes, style: Style) -> str:
+    """What is wrong with where text stands: outside the content box, or over other text; "" when nothing is."""
+    if not page.text:
+        return ""
+    top, right, bottom, left = style.margins
+    boxes = np.array(page.text, dtype=float)
+    x0, y0, x1, y1 = boxes.T
+    outside = (
+        (x0 < left - _SLACK)
+        | (x1 > style.width - right + _SLACK)
+        | (y0 < top - _SLACK - style.font_size)  # a superscript's box may stick out of its line
+        | (y1 > style.height - bottom + _SLACK + style.font_size)
+    )
+    if outside.any():
+        i = int(outside.argmax())
+        return f"text at {tuple(round(float(v)) for v in boxes[i])} px is outside the content box"
+    width = np.minimum(x1[:, None], x1) - np.maximum(x0[:, None], x0)
+    height = np.minimum(y1[:, None], y1) - np.maximum(y0[:, None], y0)
+    # boxes are as high as their line: half of the lower one must be covered before anything is hidden
+    covered = (width > _SLACK) & (height > 0.5 * np.minimum((y1 - y0)[:, None], y1 - y0))
+    np.fill_diagonal(covered, False)
+    if covered.any():
+        i, j = (int(v) for v in np.unravel_index(int(covered.argmax()), covered.shape))
+        return f"text at {tuple(round(float(v)) for v in boxes[i])} px overlaps {tuple(round(float(v)) for v in boxes[j])}"
+    return ""

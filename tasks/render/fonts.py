@@ -1,0 +1,94 @@
+"""The fonts pages are drawn with: found once, digested, and checked to be the ones that were drawn."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from tasks.records import StageError, digest
+
+FONTCONFIG_FILE = Path(__file__).with_name("fonts.conf")
+# drawn where the body family lacks a character, in this order
+FALLBACKS = ("DejaVu Sans", "Noto Sans CJK JP", "IPAexGothic", "Symbola")
+MONOSPACE = ("DejaVu Sans Mono", "Liberation Mono")
+PACKAGES = {
+    "Caladea": "fonts-crosextra-caladea",
+    "DejaVu Sans": "fonts-dejavu-core",
+    "DejaVu Sans Mono": "fonts-dejavu-core",
+    "IPAexGothic": "fonts-ipaexfont-gothic",
+    "Liberation Mono": "fonts-liberation2",
+    "Liberation Sans": "fonts-liberation2",
+    "Liberation Serif": "fonts-liberation2",
+    "Noto Sans CJK JP": "fonts-noto-cjk",
+    "Symbola": "fonts-symbola",
+}
+
+
+def isolate() -> None:
+    """Make fontconfig see the project's families only. Must run before WeasyPrint is imported."""
+    os.environ["FONTCONFIG_FILE"] = str(FONTCONFIG_FILE)
+
+
+@cache
+def installed() -> dict[str, tuple[Path, ...]]:
+    """Font files of every family pages may be drawn with."""
+    command = ["fc-list", ":", "family", "file"]
+    try:
+        listing = subprocess.run(
+            command, env={**os.environ, "FONTCONFIG_FILE": str(FONTCONFIG_FILE)}, capture_output=True, text=True, check=True
+        ).stdout
+    except FileNotFoundError:
+        raise StageError("fc-list is not installed; install the package fontconfig") from None
+    found: dict[str, set[Path]] = {}
+    for line in listing.splitlines():
+        path, _, families = line.partition(": ")
+        for family in families.split(","):
+            found.setdefault(family.strip(), set()).add(Path(path).resolve())
+    return {family: tuple(sorted(paths)) for family, paths in found.items()}
+
+
+def require(families: tuple[str, ...]) -> None:
+    """Raises StageError naming the package of a family that is not installed."""
+    for family in families:
+        if family not in PACKAGES:
+            raise StageError(f"font {family!r} is not one of the project's: {', '.join(sorted(PACKAGES))}")
+        if family not in installed():
+            raise StageError(f"font {family!r} is not installed; install the package {PACKAGES[family]}")
+
+
+@cache
+def fonts_digest() -> str:
+    """Digest of the bytes of every font file a page may be drawn with."""
+    files = sorted({p for family in PACKAGES for p in installed().get(family, ())})
+    return digest(*(hashlib.sha256(p.read_bytes()).hexdigest() for p in files))
+
+
+@cache
+def _coverage(family: str) -> frozenset[int]:
+    from fontTools.ttLib import TTCollection, TTFont
+
+    covered: set[int] = set()
+    for path in installed().get(family, ()):
+        faces = TTCollection(path, lazy=True).fonts[:1] if path.suffix == ".ttc" else [TTFont(path, lazy=True)]
+        for face in faces:
+            covered |= set(face.getBestCmap())
+    return frozenset(covered)
+
+
+def uncovered(text: str, families: tuple[str, ...]) -> set[str]:
+    """Characters of the text that none of the families can draw."""
+    missing = {c for c in set(text) if not c.isspace()}
+    for family in families:
+        if not missing:
+            break
+        missing = {c for c in missing if ord(c) not in _coverage(family)}
+    return missing
+
+
+def is_one_of(postscript_name: str, families: tuple[str, ...]) -> bool:
+    """Whether a PDF font name ("ABCDEF+Liberation-Serif-Bold") belongs to one of the families."""
+    name = postscript_name.rpartition("+")[2].replace("-", "").replace(" ", "").lower()
+    return any(name.startswith(family.replace(" ", "").lower()) for family in families)
