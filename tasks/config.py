@@ -38,9 +38,11 @@ class RenderConfig(Config):
     font_sizes: tuple[int, ...] = Field((11, 12, 14), min_length=1, description="Body sizes in CSS px, drawn per document")
     margins: tuple[int, int] = Field((76, 94), description="Smallest and largest margin in CSS px (20-25 mm)")
     fonts_en: tuple[str, ...] = Field(("Caladea", "Liberation Serif"), min_length=1, description="Families for Latin text")
-    fonts_ja: tuple[str, ...] = Field(("IPAexGothic", "Noto Sans CJK JP"), min_length=1, description="Families for Japanese")
+    fonts_ja: tuple[str, ...] = Field(("Noto Sans CJK JP", "Noto Serif CJK JP"), min_length=1, description="Families for Japanese")
     links: Literal["keep", "text"] = Field("keep", description="Labels keep link targets, or only the text that is shown")
     min_agreement: float = Field(0.98, ge=0, le=1, description="Pages below this agreement are rejected")
+    max_chars: int = Field(0, ge=0, description="Draw only the first so many characters of a document, cut at a block; 0: all")
+    languages: tuple[str, ...] = Field((), description="Languages drawn; empty draws all")
     seconds_per_document: int = Field(60, ge=1, description="A document that takes longer is rejected")
     keep_pdf: bool = Field(False, description="Also keep the PDF of each document")
     seed: int = 0
@@ -129,6 +131,7 @@ class RunConfig(Config):
     workers: Annotated[int, Field(ge=0, description="Processes that render; 0 is one per core. Never changes a result")] = 0
     collect: CollectConfig = CollectConfig()
     render: RenderConfig = RenderConfig()
+    small: RenderConfig | None = Field(None, description="Train on pages drawn so, for a model that reads only small ones; none: on the dataset's own")
     split: SplitConfig = SplitConfig()
     publish: PublishConfig = PublishConfig()
     model: ModelConfig = ModelConfig()
@@ -136,6 +139,32 @@ class RunConfig(Config):
     lora: LoraConfig = LoraConfig()
     sft: SftConfig = SftConfig()
     grpo: GrpoConfig = GrpoConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+
+
+class SftRun(Config):
+    """What decides an SFT adapter, its dataset apart."""
+
+    model: ModelConfig = ModelConfig()
+    pages: PagesConfig = PagesConfig()
+    lora: LoraConfig = LoraConfig()
+    sft: SftConfig = SftConfig()
+
+
+class GrpoRun(Config):
+    """What decides a GRPO adapter, its dataset and the adapter it goes on from apart."""
+
+    model: ModelConfig = ModelConfig()
+    pages: PagesConfig = PagesConfig()
+    lora: LoraConfig = LoraConfig()
+    grpo: GrpoConfig = GrpoConfig()
+
+
+class EvaluateRun(Config):
+    """What decides an evaluation, its dataset and adapters apart."""
+
+    model: ModelConfig = ModelConfig()
+    pages: PagesConfig = PagesConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
 
 

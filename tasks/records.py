@@ -18,6 +18,11 @@ def digest(*parts: str | bytes, length: int = 16) -> str:
     return h.hexdigest()[:length]
 
 
+def family_rank(family: str, seed: int = 0) -> float:
+    """A family's place in [0, 1) in the order in which families are dealt to the test split, lowest first."""
+    return int(digest("split", str(seed), family), 16) / 16**16
+
+
 class UsageError(Exception):
     """Bad usage or configuration, in one clear line: the command exits with code 2."""
 

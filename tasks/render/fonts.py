@@ -12,17 +12,17 @@ from tasks.records import StageError, digest
 
 FONTCONFIG_FILE = Path(__file__).with_name("fonts.conf")
 # drawn where the body family lacks a character, in this order
-FALLBACKS = ("DejaVu Sans", "Noto Sans CJK JP", "IPAexGothic", "Symbola")
+FALLBACKS = ("DejaVu Sans", "Noto Sans CJK JP", "Symbola")
 MONOSPACE = ("DejaVu Sans Mono", "Liberation Mono")
 PACKAGES = {
     "Caladea": "fonts-crosextra-caladea",
     "DejaVu Sans": "fonts-dejavu-core",
     "DejaVu Sans Mono": "fonts-dejavu-core",
-    "IPAexGothic": "fonts-ipaexfont-gothic",
     "Liberation Mono": "fonts-liberation2",
     "Liberation Sans": "fonts-liberation2",
     "Liberation Serif": "fonts-liberation2",
     "Noto Sans CJK JP": "fonts-noto-cjk",
+    "Noto Serif CJK JP": "fonts-noto-cjk",
     "Symbola": "fonts-symbola",
 }
 

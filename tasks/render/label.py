@@ -188,7 +188,7 @@ def _write_inline(children: Sequence[Node], escape: Callable[[str], str], emphas
 
     for node in children:
         if node.kind == "Text":
-            run.append(node.text)
+            run.append(re.sub(r"[ \t]+", " ", node.text))
             continue
         if node.kind == "SoftBreak":
             run.append(" ")

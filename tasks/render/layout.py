@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tasks.markdown import SPACE
@@ -18,6 +19,7 @@ isolate()
 
 import weasyprint  # noqa: E402
 from weasyprint.formatting_structure import boxes  # noqa: E402
+from weasyprint.text.ffi import pango  # noqa: E402
 from weasyprint.urls import URLFetcher  # noqa: E402
 
 Rect = tuple[float, float, float, float]
@@ -47,6 +49,15 @@ class PageBoxes:
     text: list[Rect] = field(default_factory=list)
     marker_rects: list[Rect] = field(default_factory=list)
     mismatches: list[str] = field(default_factory=list)
+
+
+def library_versions() -> tuple[str, ...]:
+    """WeasyPrint's version and those of the shared libraries it draws with, from the files that are loaded."""
+    drawing = ("libpango", "libharfbuzz", "libfreetype", "libfontconfig")
+    maps = Path("/proc/self/maps")  # Linux; elsewhere Pango's own number must do
+    loaded = {line.rpartition("/")[2].strip() for line in maps.read_text().splitlines()} if maps.exists() else set()
+    names = sorted(name for name in loaded if name.startswith(drawing))
+    return (weasyprint.__version__, str(pango.pango_version()), *names)
 
 
 def lay_out(page_html: PageHtml, css: str, language: str) -> Any:

@@ -85,6 +85,7 @@ th {{ background: #eee; font-weight: bold }}
 tr {{ break-inside: avoid }}
 hr {{ border: 0; border-top: 1px solid #999 }}
 a {{ color: #0645ad }}
+html:lang(ja) em {{ text-decoration: underline }}
 sup {{ font-size: .7em; line-height: 0; vertical-align: super }}
 {flow}
 """

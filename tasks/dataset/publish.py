@@ -1,0 +1,170 @@
+"""The published folder: shards, documents, ledger, rejects, card, and the manifest last."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.config import PublishConfig
+from tasks.dataset.card import card
+from tasks.dataset.split import LEDGER_FILE, keep_ledger, read_ledger
+from tasks.records import DatasetRef, Document, Page, Reason, Reject, StageRef, UsageError, digest
+from tasks.render.cache import PageFile
+from tasks.stage import Counts, Stage
+from tasks.store import MANIFEST, Folder, finished, home, read_documents, write_documents
+
+SCHEMA_VERSION = "1"
+ROWS_PER_GROUP = 64  # small groups, so that a viewer or a stream reads few images at a time
+
+
+def dataset_schema() -> pa.Schema:
+    """Columns of a shard, with the metadata by which `datasets` decodes the image."""
+    from datasets import Features, Image, List, Value
+
+    return Features(
+        {
+            "image": Image(),
+            "markdown": Value("string"),
+            "language": Value("string"),
+            "source": Value("string"),
+            "doc_id": Value("string"),
+            "page_num": Value("int32"),
+            "page_start_char": Value("int64"),
+            "page_end_char": Value("int64"),
+            "content_box": List(Value("float64"), length=4),
+            "agreement": Value("float64"),
+            "features": List(Value("string")),
+            "family": Value("string"),
+            "license": Value("string"),
+            "style": Value("string"),
+        }
+    ).arrow_schema
+
+
+def _bucket(doc_id: str, buckets: int) -> int:
+    return int(digest("shard", doc_id), 16) % buckets
+
+
+def _publish(folder: Folder, config: PublishConfig, *stages: StageRef, previous: str = "", pdfs: bool = False) -> Counts:
+    """Write the dataset of `stages` = collect, render, split. Shards that `previous` holds unchanged are copied."""
+    collected, rendered, split = stages
+    documents = {d.doc_id: d for d in read_documents(Folder(collected.uri))}
+    index = {(p["doc_id"], p["page_num"]): p for p in Folder(rendered.uri).read_table("pages.parquet").to_pylist()}
+    shards: dict[str, list[dict[str, Any]]] = {
+        f"data/{side}-{i:05d}-of-{config.shards:05d}.parquet": [] for side in ("train", "test") for i in range(config.shards)
+    }
+    for row in Folder(split.uri).read_table("assignment.parquet").to_pylist():
+        bucket = _bucket(row["doc_id"], config.shards)
+        shards[f"data/{row['split']}-{bucket:05d}-of-{config.shards:05d}.parquet"].append(row)
+    before = (finished(Folder(previous)) or {}).get("shards", {}) if previous else {}
+    digests = {}
+    for name, rows in shards.items():
+        key = digest(SCHEMA_VERSION, *(f"{r['file']} {r['page_num']}" for r in rows), length=32)
+        if before.get(name) == key:
+            folder.write(name, Folder(previous).read(name))
+        else:
+            folder.write(name, _shard(rows, documents, index))
+        digests[name] = key
+    write_documents(folder, list(documents.values()))
+    folder.write(LEDGER_FILE, Folder(split.uri).read(LEDGER_FILE))
+    rejects = [r for stage in stages for r in Folder(stage.uri).read_rejects()]
+    folder.write_rejects(Reject(r["stage"], Reason(r["reason"]), r["doc_id"], r["page_num"], r["detail"]) for r in rejects)
+    if pdfs:
+        for doc_id, file in sorted({(p["doc_id"], p["file"]) for p in index.values()}):
+            cached = PageFile(Folder(home()) / "pages" / file[:2], file)
+            folder.write(f"pdf/{doc_id}.pdf", cached.folder.read(cached.pdf_name))
+    text = card(config, list(documents.values()), list(index.values()), collected, rendered, split, rejects)
+    folder.write("README.md", text.encode())
+    content = digest(*(f"{n} {d}" for n, d in sorted(digests.items())), digest(text), length=32)
+    folder.write_json("content.json", {"shards": digests, "content": content})
+    return {**{k: split.counts[k] for k in ("train", "test")}, "documents": len(documents), "shards": len(shards)}
+
+
+def _shard(rows: list[dict[str, Any]], documents: Mapping[str, Document], index: Mapping[tuple[str, int], Any]) -> bytes:
+    schema = dataset_schema()
+    sink = pa.BufferOutputStream()
+    by_document: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for row in rows:
+        by_document[row["doc_id"], row["file"]].add(row["page_num"])
+    with pq.ParquetWriter(sink, schema, compression={"image.bytes": "NONE"}) as writer:
+        waiting: list[dict[str, Any]] = []
+        for (doc_id, file), numbers in sorted(by_document.items()):
+            pages = PageFile(Folder(home()) / "pages" / file[:2], file).read(doc_id)
+            waiting += [_row(p, documents[doc_id], index[doc_id, p.page_num]) for p in pages if p.page_num in numbers]
+            while len(waiting) >= ROWS_PER_GROUP:
+                writer.write_table(pa.Table.from_pylist(waiting[:ROWS_PER_GROUP], schema))
+                del waiting[:ROWS_PER_GROUP]
+        writer.write_table(pa.Table.from_pylist(waiting, schema))
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _row(page: Page, document: Document, indexed: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "image": {"bytes": page.image, "path": f"{page.doc_id}-{page.page_num:04d}.png"},
+        "markdown": page.markdown,
+        "language": document.language,
+        "source": document.source,
+        "doc_id": page.doc_id,
+        "page_num": page.page_num,
+        "page_start_char": page.page_start_char,
+        "page_end_char": page.page_end_char,
+        "content_box": list(page.content_box),
+        "agreement": page.agreement,
+        "features": indexed["features"],
+        "family": document.family,
+        "license": document.license,
+        "style": page.style,
+    }
+
+
+def export(published: StageRef, out: Folder, **notes: str) -> DatasetRef:
+    """Bring `out` to the content of a published folder: changed files are copied, stale ones go, the manifest is last.
+
+    Raises UsageError where `out` holds something else than a dataset of this project.
+    """
+    source = Folder(published.uri)
+    manifest = {**(finished(source) or {}), **source.read_json("content.json"), **notes}
+    standing = check_out(out)
+    if standing == manifest:
+        return DatasetRef(out.uri, manifest["content"])
+    (out / MANIFEST).delete()
+    names = [n for n in source.list() if n not in (MANIFEST, "content.json")]
+    names.sort(key=lambda n: n != LEDGER_FILE)  # the ledger first: by it a half-written folder is known as ours
+    for name in sorted(set(out.list("data/*") + out.list("pdf/*")) - set(names)):
+        (out / name).delete()
+    unchanged = standing.get("shards", {})
+    for name in names:
+        if not (name in unchanged and unchanged[name] == manifest["shards"].get(name) and out.exists(name)):
+            out.write(name, source.read(name))
+    out.write_json(MANIFEST, manifest)
+    return DatasetRef(out.uri, manifest["content"])
+
+
+def previous_ledger(out: Folder, base: str) -> str:
+    """Digest of the ledger that a split of `base` (digest of its inputs and rules) goes on from.
+
+    Where `out` was dealt from the same base, that is the ledger it was dealt from, so that the same command
+    twice is the same split; else it is the ledger of `out`.
+    """
+    standing = check_out(out)
+    before = standing.get("split_previous", "")
+    if standing.get("split_base") == base and (not before or (Folder(home()) / "ledgers" / before).exists(LEDGER_FILE)):
+        return str(before)
+    return keep_ledger(read_ledger(out))
+
+
+def check_out(out: Folder) -> Mapping[str, Any]:
+    """The manifest that stands in `out`, empty where there is none yet. Raises UsageError for a foreign folder."""
+    standing = finished(out)
+    if standing is not None and "shards" not in standing:
+        raise UsageError(f"{out.uri}: its {MANIFEST} is not a dataset's; choose another folder")
+    if standing is None and out.list() and not out.exists(LEDGER_FILE):
+        raise UsageError(f"{out.uri}: not empty, and not a dataset of recto; choose another folder")
+    return standing or {}
+
+
+publish_stage = Stage("publish", 1, _publish)

@@ -1,0 +1,34 @@
+"""What a page holds, from its Markdown: the flags that quotas, filters and reports speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tasks.markdown import Node, parse
+
+FEATURES = ("table", "code", "list", "nested_list", "quote", "heading", "math")
+
+
+def _kinds(node: Node, lists: int = 0) -> Iterator[str]:
+    match node.kind:
+        case "Table":
+            yield "table"
+        case "CodeBlock":
+            yield "code"
+            if isinstance(node.arg, str) and node.arg.split(" ")[0] == "math":
+                yield "math"
+        case "List":
+            lists += 1
+            yield "list" if lists == 1 else "nested_list"
+        case "BlockQuote":
+            yield "quote"
+        case "Heading":
+            yield "heading"
+    for child in node.children:
+        yield from _kinds(child, lists)
+
+
+def features(markdown: str) -> tuple[str, ...]:
+    """The features of a page, in the order of FEATURES."""
+    found = set(_kinds(parse(markdown)))
+    return tuple(f for f in FEATURES if f in found)

@@ -1,0 +1,110 @@
+"""Documents to page files, in processes that can neither hang nor take the run down with them."""
+
+from __future__ import annotations
+
+import faulthandler
+import multiprocessing
+import os
+import resource
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from types import FrameType
+
+from tasks.config import RenderConfig
+from tasks.records import Document, Reason, Reject, StageError
+from tasks.render.cache import PageFile
+
+MEMORY = 6 * 2**30  # bytes of address space a document may take
+
+Outcome = tuple[Document, Reject | None]
+
+
+class _TookTooLong(BaseException):
+    """Raised by the alarm; no `except Exception` of a library swallows it."""
+
+
+def _alarm(_: int, __: FrameType | None) -> None:
+    raise _TookTooLong
+
+
+def _start_worker() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    signal.signal(signal.SIGALRM, _alarm)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+
+
+def draw(document: Document, config: RenderConfig, file: PageFile) -> Reject | None:
+    """Draw one document into its page file; the reject says why there is none."""
+    from tasks.render.document import render_document
+
+    signal.setitimer(signal.ITIMER_REAL, config.seconds_per_document)
+    # a document stuck in C code never sees the alarm: then the process goes, and the pool reports it
+    faulthandler.dump_traceback_later(2 * config.seconds_per_document + 5, exit=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    try:
+        file.write(render_document(document, config), keep_pdf=config.keep_pdf)
+        return None
+    except _TookTooLong:
+        return Reject("render", Reason.RENDER_TIMEOUT, document.doc_id, detail=f"over {config.seconds_per_document} s")
+    except StageError:
+        raise
+    except Exception as e:  # a document is data: whatever it breaks is its own reject
+        return Reject("render", Reason.RENDER_ERROR, document.doc_id, detail=f"{type(e).__name__}: {e}"[:300])
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        faulthandler.cancel_dump_traceback_later()
+
+
+def draw_all(
+    work: Sequence[tuple[Document, PageFile]],
+    config: RenderConfig,
+    workers: int = 0,
+    task: Callable[[Document, RenderConfig, PageFile], Reject | None] = draw,
+) -> Iterator[Outcome]:
+    """Draw documents in `workers` processes (0: one a core), in any order of completion.
+
+    A document whose process dies is tried once more, alone; if it dies again it is a reject.
+    """
+    count = workers or os.cpu_count() or 1
+    queue = deque(work)
+    suspects: deque[tuple[Document, PageFile]] = deque()
+    while queue or suspects:
+        alone = bool(suspects)
+        source = deque([suspects.popleft()]) if alone else queue
+        yield from _drain(source, suspects, alone, config, 1 if alone else count, task)
+
+
+def _drain(
+    source: deque[tuple[Document, PageFile]],
+    suspects: deque[tuple[Document, PageFile]],
+    alone: bool,
+    config: RenderConfig,
+    workers: int,
+    task: Callable[[Document, RenderConfig, PageFile], Reject | None],
+) -> Iterator[Outcome]:
+    """Work through `source` until it is empty or a process dies; then those in flight become suspects."""
+    context = multiprocessing.get_context("spawn")
+    running: dict[Future[Reject | None], tuple[Document, PageFile]] = {}
+    with ProcessPoolExecutor(min(workers, len(source)), mp_context=context, initializer=_start_worker) as pool:
+        while source or running:
+            try:
+                while source and len(running) <= workers:
+                    item = source.popleft()
+                    try:
+                        running[pool.submit(task, item[0], config, item[1])] = item
+                    except BrokenProcessPool:
+                        source.appendleft(item)
+                        raise
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    reject = future.result()
+                    yield running.pop(future)[0], reject
+            except BrokenProcessPool:
+                for document, file in running.values():
+                    if alone:
+                        yield document, Reject("render", Reason.RENDER_CRASH, document.doc_id, detail="the process died")
+                    else:
+                        suspects.append((document, file))
+                return

@@ -1,0 +1,94 @@
+"""A stage: a plain function that fills a folder, named by the digest of all that decides its content.
+
+The one cache rule: a stage is done when its folder holds a manifest. The Prefect task of a stage has the
+same digest as its cache key, and a hit counts only if the manifest is there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from tasks.records import StageRef, digest
+from tasks.store import Folder, finish, finished, home
+
+if TYPE_CHECKING:
+    from prefect import Task
+
+Counts = Mapping[str, int | float | str]
+
+
+def _no_environment(config: BaseModel) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`run(folder, config, *inputs, **neutral)` fills the folder and returns counts.
+
+    `version` is raised when the stage's code changes what it writes. `environment(config)` digests what else
+    decides the content: library and font versions, files outside the store. `neutral` arguments (such as the
+    number of processes) never change the content, so they are no part of the digest.
+    """
+
+    name: str
+    version: int
+    run: Callable[..., Counts]
+    environment: Callable[[Any], str] = _no_environment
+    ignore: tuple[str, ...] = ()
+    """Configuration keys that do not decide the content."""
+
+    def digest(self, config: BaseModel, *inputs: StageRef | str) -> str:
+        settings = config.model_dump_json(exclude=set(self.ignore))
+        keys = [i if isinstance(i, str) else i.digest for i in inputs]
+        return digest(self.name, str(self.version), settings, self.environment(config), *keys)
+
+    def folder(self, key: str) -> Folder:
+        return Folder(home()) / self.name / key
+
+    def __call__(self, config: BaseModel, *inputs: StageRef | str, **neutral: Any) -> StageRef:
+        """Run the stage, or re-use what an earlier run finished."""
+        key = self.digest(config, *inputs)
+        folder = self.folder(key)
+        if (manifest := finished(folder)) is not None:
+            return StageRef(folder.uri, key, manifest["counts"], reused=True)
+        started = time.monotonic()
+        counts = self.run(folder, config, *inputs, **neutral)
+        seconds = round(time.monotonic() - started, 1)
+        return finish(folder, key, counts, stage=self.name, seconds=seconds, config=config.model_dump(mode="json"))
+
+    def task(self, **options: Any) -> StageTask:
+        """The stage as a Prefect task."""
+        return StageTask(self, options)
+
+
+class StageTask:
+    """Calls a stage as a Prefect task, says what it did, and drops a cache hit whose folder is not finished."""
+
+    def __init__(self, stage: Stage, options: Mapping[str, Any]) -> None:
+        from prefect import task
+
+        def run(config: BaseModel, inputs: tuple[StageRef | str, ...], neutral: dict[str, Any]) -> StageRef:
+            return stage(config, *inputs, **neutral)
+
+        def cache_key(_: Any, arguments: dict[str, Any]) -> str:
+            return f"{home()}/{stage.name}/{stage.digest(arguments['config'], *arguments['inputs'])}"
+
+        self.stage = stage
+        self._task: Task[..., StageRef] = task(
+            name=stage.name, cache_key_fn=cache_key, persist_result=True, **options
+        )(run)
+
+    def __call__(self, config: BaseModel, *inputs: StageRef | str, **neutral: Any) -> StageRef:
+        from prefect import get_run_logger
+
+        key = self.stage.digest(config, *inputs)
+        done = finished(self.stage.folder(key)) is not None
+        ref = self._task.with_options(refresh_cache=not done)(config, inputs, neutral)
+        summary = ", ".join(f"{name} {value}" for name, value in ref.counts.items())
+        get_run_logger().info("%s %s %s: %s", self.stage.name, key, "re-used" if done else "done", summary)
+        return replace(ref, reused=done)

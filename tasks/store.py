@@ -1,0 +1,143 @@
+"""Where stages write: content-addressed folders under one URI, each finished by a manifest that is written last."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.records import Document, Reject, StageError, StageRef, UsageError
+
+MANIFEST = "manifest.json"
+DEFAULT_HOME = Path(__file__).parent.parent / ".recto"
+
+
+def home() -> str:
+    """URI of the store: RECTO_HOME, or a git-ignored folder in the checkout."""
+    return os.environ.get("RECTO_HOME") or str(DEFAULT_HOME)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder at a URI (local, or anything fsspec reaches)."""
+
+    uri: str
+
+    def _fs(self) -> tuple[Any, str]:
+        try:
+            fs, path = fsspec.core.url_to_fs(self.uri)
+        except (ImportError, ValueError) as e:
+            raise UsageError(f"{self.uri}: not a usable store: {e}") from None
+        return fs, str(path)
+
+    def __truediv__(self, name: str) -> Folder:
+        return Folder(f"{self.uri.rstrip('/')}/{name}")
+
+    def exists(self, name: str = "") -> bool:
+        fs, path = self._fs()
+        return bool(fs.exists(f"{path}/{name}" if name else path))
+
+    def read(self, name: str) -> bytes:
+        fs, path = self._fs()
+        return bytes(fs.cat_file(f"{path}/{name}"))
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file whole or not at all."""
+        fs, path = self._fs()
+        target = f"{path}/{name}"
+        fs.makedirs(target.rpartition("/")[0], exist_ok=True)
+        if "file" not in fs.protocol:
+            fs.pipe_file(target, data)  # object stores put atomically
+            return
+        part = f"{target}.{uuid.uuid4().hex[:8]}.part"
+        with open(part, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, target)
+
+    def list(self, pattern: str = "**") -> list[str]:
+        """Names of the files below that match, sorted."""
+        fs, path = self._fs()
+        return sorted(p[len(path) + 1 :] for p in fs.glob(f"{path}/{pattern}") if fs.isfile(p))
+
+    def delete(self) -> None:
+        fs, path = self._fs()
+        if fs.exists(path):
+            fs.rm(path, recursive=True)
+
+    def pull(self, target: Path) -> None:
+        """Copy every file to a local folder, those of the same size already there left alone."""
+        fs, path = self._fs()
+        for name in self.list():
+            local = target / name
+            if not local.exists() or local.stat().st_size != fs.size(f"{path}/{name}"):
+                local.parent.mkdir(parents=True, exist_ok=True)
+                fs.get_file(f"{path}/{name}", str(local))
+
+    def push(self, source: Path) -> None:
+        """Copy every file of a local folder here."""
+        for local in sorted(p for p in source.rglob("*") if p.is_file()):
+            self.write(local.relative_to(source).as_posix(), local.read_bytes())
+
+    def read_json(self, name: str) -> Any:
+        return json.loads(self.read(name))
+
+    def write_json(self, name: str, value: Any) -> None:
+        self.write(name, (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
+
+    def read_table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        return pq.read_table(pa.BufferReader(self.read(name)), columns=columns)
+
+    def write_table(self, name: str, table: pa.Table, **options: Any) -> None:
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, **options)
+        self.write(name, sink.getvalue().to_pybytes())
+
+    def write_rejects(self, rejects: Iterable[Reject]) -> None:
+        rows = [
+            {"stage": r.stage, "reason": r.reason.value, "doc_id": r.doc_id, "page_num": r.page_num, "detail": r.detail}
+            for r in rejects
+        ]
+        self.write("rejects.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+
+    def read_rejects(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.read("rejects.jsonl").decode().splitlines()]
+
+
+def finished(folder: Folder) -> Mapping[str, Any] | None:
+    """The folder's manifest; None where the stage that writes it has not finished."""
+    try:
+        manifest = folder.read_json(MANIFEST)
+    except FileNotFoundError:
+        return None
+    except (ValueError, OSError) as e:
+        raise StageError(f"{folder.uri}/{MANIFEST} cannot be read ({e}); remove the folder and run again") from e
+    return manifest if isinstance(manifest, dict) else None
+
+
+def finish(folder: Folder, digest: str, counts: Mapping[str, Any], **more: Any) -> StageRef:
+    """Write the manifest, last."""
+    folder.write_json(MANIFEST, {"digest": digest, "counts": dict(counts), **more})
+    return StageRef(folder.uri, digest, dict(counts))
+
+
+DOCUMENTS = pa.schema([(f.name, pa.string()) for f in fields(Document)])
+
+
+def write_documents(folder: Folder, documents: Iterable[Document]) -> None:
+    """Write `documents.parquet`, in the order of doc_id."""
+    rows = sorted((asdict(d) for d in documents), key=lambda row: row["doc_id"])
+    folder.write_table("documents.parquet", pa.Table.from_pylist(rows, DOCUMENTS), compression="zstd")
+
+
+def read_documents(folder: Folder) -> list[Document]:
+    return [Document(**row) for row in folder.read_table("documents.parquet").to_pylist()]
