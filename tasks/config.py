@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -96,6 +96,7 @@ class SftConfig(Config):
 
     steps: int = Field(100, ge=0)
     batch: int = Field(8, ge=1)
+    micro_batch: int = Field(0, ge=0, description="Pages on the device at once, to save memory; 0: the whole batch")
     learning_rate: float = Field(2e-3, gt=0)
     save_steps: int = Field(25, ge=1, description="A checkpoint every so many steps; a killed run resumes from the last")
     seed: int = 0
@@ -107,9 +108,11 @@ class GrpoConfig(Config):
     steps: int = Field(60, ge=0)
     prompts: int = Field(8, ge=1, description="Different pages per step")
     generations: int = Field(4, ge=2, description="Answers per page: the group")
+    micro_batch: int = Field(0, ge=0, description="Answers in a gradient's forward pass, to save memory; 0: all at once")
     learning_rate: float = Field(1e-4, gt=0)
     temperature: float = Field(0.5, gt=0)
     beta: float = Field(0.0, ge=0, description="Weight of the KL term")
+    loss_type: Literal["dapo", "dr_grpo", "bnpo", "grpo"] = Field("dapo", description="How token losses are averaged")
     weights: str | dict[str, float] = Field("v2", description="Reward preset, or part -> weight")
     save_steps: int = Field(10, ge=1)
     seed: int = 0
@@ -168,12 +171,20 @@ class EvaluateRun(Config):
     evaluate: EvaluateConfig = EvaluateConfig()
 
 
+Model = TypeVar("Model", bound=Config)
+
+
 def load_run(path: str | Path | None) -> RunConfig:
     """Read a run TOML (None: all defaults). Raises UsageError, one line naming file, key and remedy."""
+    return load_config(path, RunConfig)
+
+
+def load_config(path: str | Path | None, model: type[Model]) -> Model:
+    """Read a TOML as a configuration of the given kind; as `load_run`."""
     if path is None:
-        return RunConfig()
+        return model()
     try:
-        return RunConfig.model_validate(tomllib.loads(Path(path).read_text()))
+        return model.model_validate(tomllib.loads(Path(path).read_text()))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such run file; the project's own are in {RUNS}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:

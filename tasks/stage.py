@@ -76,7 +76,7 @@ class StageTask:
             return stage(config, *inputs, **neutral)
 
         def cache_key(_: Any, arguments: dict[str, Any]) -> str:
-            return f"{home()}/{stage.name}/{stage.digest(arguments['config'], *arguments['inputs'])}"
+            return f"{stage.name}-{stage.digest(arguments['config'], *arguments['inputs'])}"
 
         self.stage = stage
         self._task: Task[..., StageRef] = task(

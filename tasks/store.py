@@ -141,3 +141,11 @@ def write_documents(folder: Folder, documents: Iterable[Document]) -> None:
 
 def read_documents(folder: Folder) -> list[Document]:
     return [Document(**row) for row in folder.read_table("documents.parquet").to_pylist()]
+
+
+def stage_at(uri: str) -> StageRef:
+    """The finished stage in a folder. Raises UsageError where there is none."""
+    manifest = finished(Folder(uri))
+    if manifest is None:
+        raise UsageError(f"{uri}: no {MANIFEST}: not a stage that finished")
+    return StageRef(uri, str(manifest["digest"]), manifest["counts"])

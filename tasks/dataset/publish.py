@@ -98,7 +98,8 @@ def _shard(rows: list[dict[str, Any]], documents: Mapping[str, Document], index:
             while len(waiting) >= ROWS_PER_GROUP:
                 writer.write_table(pa.Table.from_pylist(waiting[:ROWS_PER_GROUP], schema))
                 del waiting[:ROWS_PER_GROUP]
-        writer.write_table(pa.Table.from_pylist(waiting, schema))
+        if waiting:  # `datasets` cannot read a row group without rows
+            writer.write_table(pa.Table.from_pylist(waiting, schema))
     return bytes(sink.getvalue().to_pybytes())
 
 
@@ -121,12 +122,12 @@ def _row(page: Page, document: Document, indexed: Mapping[str, Any]) -> dict[str
     }
 
 
-def export(published: StageRef, out: Folder, **notes: str) -> DatasetRef:
-    """Bring `out` to the content of a published folder: changed files are copied, stale ones go, the manifest is last.
+def export(stage: StageRef, out: Folder, **notes: str) -> DatasetRef:
+    """Bring `out` to the content of a finished publish stage: changed files are copied, stale ones go, the manifest is last.
 
     Raises UsageError where `out` holds something else than a dataset of this project.
     """
-    source = Folder(published.uri)
+    source = Folder(stage.uri)
     manifest = {**(finished(source) or {}), **source.read_json("content.json"), **notes}
     standing = check_out(out)
     if standing == manifest:
@@ -167,4 +168,24 @@ def check_out(out: Folder) -> Mapping[str, Any]:
     return standing or {}
 
 
+
+
+def dataset_at(reference: str) -> StageRef:
+    """A published dataset by folder, URI, or Hub `repo@revision`.
+
+    Its digest is that of its content, so that the same dataset in another place is the same input.
+    Raises UsageError where there is no dataset.
+    """
+    folder = Folder(reference)
+    if (manifest := finished(folder)) is not None:
+        content = manifest.get("content") or (folder.exists("content.json") and folder.read_json("content.json")["content"])
+        if content:
+            return StageRef(reference, str(content), manifest["counts"])
+    repository, _, revision = reference.partition("@")
+    if revision and repository.count("/") == 1 and not reference.startswith(("/", ".")):
+        return StageRef(reference, digest("hub", repository, revision), {})
+    raise UsageError(f"{reference}: no published dataset; give its folder, its URI, or a Hub repo@revision")
+
+
 publish_stage = Stage("publish", 1, _publish)
+publish = publish_stage.task(retries=1, retry_delay_seconds=5)

@@ -123,3 +123,5 @@ def _split(folder: Folder, config: SplitConfig, rendered: StageRef, previous: st
 
 
 split_stage = Stage("split", 1, _split)
+
+split = split_stage.task()

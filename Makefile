@@ -1,0 +1,33 @@
+.PHONY: setup demo test test-full check format bench counting lock
+
+setup:
+	@bash infra/setup.sh
+
+demo: setup
+	@.venv/bin/recto demo
+
+test: setup
+	@.venv/bin/pytest
+
+test-full: setup
+	@.venv/bin/pytest -m "not gpu" --timeout 1800
+
+check: setup
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/pytest -n 0 tests/test_house.py
+
+format: setup
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+bench: setup
+	@.venv/bin/python -m infra.bench
+
+counting: setup
+	@.venv/bin/recto counting
+
+lock: setup
+	@.venv/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-annotate --no-header \
+		--generate-hashes --no-emit-package torch --quiet -o requirements.lock

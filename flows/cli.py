@@ -1,0 +1,233 @@
+"""The `recto` command. Nothing heavy is imported until a verb runs, so that --help answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.records import StageError, UsageError
+
+if TYPE_CHECKING:
+    from tasks.config import RunConfig
+
+Verb = Callable[[argparse.Namespace], None]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a verb. Returns 0 done, 1 the job failed, 2 bad usage or configuration."""
+    arguments = _parser().parse_args(argv)
+    verb: Verb = arguments.verb
+    try:
+        _prepare_environment()
+        verb(arguments)
+    except UsageError as e:
+        return _fail(2, e)
+    except StageError as e:
+        return _fail(1, e)
+    except KeyboardInterrupt:
+        return _fail(1, "stopped; the same command goes on from what is finished")
+    except Exception as e:
+        if os.environ.get("RECTO_DEBUG"):
+            raise
+        return _fail(1, f"{type(e).__name__}: {e}".splitlines()[0] + " (RECTO_DEBUG=1 shows where)")
+    return 0
+
+
+def _fail(code: int, problem: object) -> int:
+    print(f"recto: {problem}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="recto",
+        description="Real Markdown to exact (page image, page Markdown) pairs, and a small model trained on them.",
+    )
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def add(name: str, run: Verb, help: str) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, help=help, description=help)
+        sub.add_argument("--run", metavar="FILE.toml", help="run configuration; the project's own are in infra/runs")
+        sub.set_defaults(verb=run)
+        return sub
+
+    demo = add("demo", _demo, "the whole line on the embedded corpus with the embedded model; ends with a report")
+    demo.add_argument("--out", metavar="DIR", help="where dataset and report go (default: in the store)")
+    dataset = add("dataset", _dataset, "build and publish a dataset")
+    dataset.add_argument("--source-dir", metavar="DIR", help="every *.md below is a document, and nothing else is collected")
+    dataset.add_argument("--out", metavar="DIR", help="folder or URI of the dataset (default: in the store)")
+    dataset.add_argument("--keep-pdf", action="store_true", help="keep the PDF of each document")
+    collect = add("collect", _collect, "collect documents, and say what was found and rejected")
+    collect.add_argument("--dry-run", action="store_true", help="write nothing")
+    add("doctor", _doctor, "check what this machine has against what a run needs")
+    bootstrap = add("bootstrap", _bootstrap, "train the embedded tiny reader from nothing")
+    bootstrap.add_argument("--out", metavar="DIR", required=True, help="where the model goes")
+    train = add("train", _train, "SFT, GRPO and evaluation on a published dataset")
+    train.add_argument("--dataset", metavar="URI", required=True, help="folder or URI of a dataset, or Hub repo@revision")
+    evaluate = add("evaluate", _evaluate, "answers and scores of base and adapters on held-out pages")
+    evaluate.add_argument("--dataset", metavar="URI", required=True, help="folder or URI of a dataset, or Hub repo@revision")
+    evaluate.add_argument("--adapters", metavar="URI", nargs="*", default=[], help="folders of finished training stages")
+    counting = add("counting", _counting, "the counting study")
+    counting.add_argument("--out", metavar="DIR", help="also copy the result here")
+    report = add("report", _demo, "write the report of a run; what is not finished is run first")
+    report.add_argument("--out", metavar="DIR", help="where dataset and report go (default: in the store)")
+    return parser
+
+
+def _prepare_environment() -> None:
+    """Prefect keeps its own state in the store, starts its server by itself, and reports to nobody."""
+    from tasks.store import home
+
+    if "://" not in home():
+        try:
+            Path(home()).mkdir(parents=True, exist_ok=True)
+        except OSError as e:
+            raise UsageError(f"RECTO_HOME {home()}: {e.strerror}; name a folder that can be written") from None
+        os.environ.setdefault("PREFECT_HOME", str(Path(home()).absolute() / "prefect"))
+    os.environ.setdefault("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "true")
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
+def _quiet_tracebacks() -> None:
+    """An error is told once, by `main`, in one line: not again by each of Prefect's loggers."""
+
+    class OneLine(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            record.exc_info = None
+            return record.levelno < logging.ERROR
+
+    import prefect.logging  # noqa: F401  (sets the handlers up)
+
+    if not os.environ.get("RECTO_DEBUG"):
+        for name in ("prefect.flow_runs", "prefect.task_runs"):
+            logging.getLogger(name).addFilter(OneLine())
+
+
+def _load(arguments: argparse.Namespace, default: str | None = None) -> RunConfig:
+    from tasks.config import RUNS, load_run
+
+    return load_run(arguments.run or (RUNS / default if default else None))
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    run = _load(arguments, "demo.toml")
+    from flows.pipeline import pipeline
+    from tasks.store import Folder, home
+
+    _quiet_tracebacks()
+    out = Folder(arguments.out) if arguments.out else Folder(home()) / "demo"
+    done = pipeline(run, (out / "dataset").uri)
+    out.write("report.html", Folder(done.uri).read("report.html"))
+    print(Folder(done.uri).read("summary.txt").decode(), flush=True)
+    path = f"{out.uri}/report.html"
+    print(path if "://" in path else Path(path).absolute())
+
+
+def _dataset(arguments: argparse.Namespace) -> None:
+    run = _load(arguments)
+    if arguments.source_dir is not None:
+        source = run.collect.model_copy(update={"source": "folder", "folder": arguments.source_dir})
+        run = run.model_copy(update={"collect": source})
+    if arguments.keep_pdf:
+        run = run.model_copy(update={"render": run.render.model_copy(update={"keep_pdf": True})})
+    from flows.dataset import dataset_rebuild, default_out
+    from tasks.collect.stage import collect_stage
+    from tasks.dataset.publish import check_out
+    from tasks.store import Folder
+
+    out = Folder(arguments.out) if arguments.out else default_out(run)
+    check_out(out)
+    collect_stage(run.collect)  # a folder that cannot be used is said before a server starts
+    _quiet_tracebacks()
+    built = dataset_rebuild(run, out.uri)
+    counts = built.rendered.counts
+    print(
+        f"{built.split.counts['train']} train and {built.split.counts['test']} test pages in {built.dataset.uri}\n"
+        f"agreement of labels and pages before any rejection, n = {counts['pages']}: mean {counts['agreement']:.5f}, "
+        f"at least 0.98 on {100 * float(counts['agreement >= 0.98']):.2f} %; kept {100 * float(counts['kept share']):.2f} %"
+    )
+
+
+def _collect(arguments: argparse.Namespace) -> None:
+    run = _load(arguments)
+    from collections import Counter
+
+    from tasks.collect import collect
+    from tasks.collect.stage import collect_stage
+
+    if arguments.dry_run:
+        documents, rejects = collect(run.collect)
+        languages = ", ".join(f"{name} {n}" for name, n in sorted(Counter(d.language for d in documents).items()))
+        print(f"{len(documents)} documents ({languages})")
+        for reason, n in sorted(Counter(r.reason.value for r in rejects).items()):
+            print(f"{reason}: {n}")
+    else:
+        done = collect_stage(run.collect)
+        print(", ".join(f"{name} {value}" for name, value in done.counts.items()), f"in {done.uri}")
+
+
+def _doctor(arguments: argparse.Namespace) -> None:
+    from flows.doctor import examine
+
+    run = _load(arguments, "demo.toml")
+    if problems := examine(run):
+        raise StageError(f"{problems} problem(s); each line above says what to do")
+
+
+def _bootstrap(arguments: argparse.Namespace) -> None:
+    from tasks.train.bootstrap_command import bootstrap
+
+    bootstrap(_load(arguments, "demo.toml"), Path(arguments.out))
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    run = _load(arguments)
+    from tasks.dataset.publish import dataset_at
+
+    dataset_at(arguments.dataset)
+    from flows.training import train
+
+    _quiet_tracebacks()
+    done = train(arguments.dataset, run)
+    print(f"sft: {done.sft.uri}\ngrpo: {done.grpo.uri}\nevaluation: {done.evaluated.uri}")
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    run = _load(arguments)
+    from tasks.dataset.publish import dataset_at
+    from tasks.store import stage_at
+
+    dataset_at(arguments.dataset)
+    for uri in arguments.adapters:
+        stage_at(uri)
+    from flows.evaluation import evaluate
+
+    _quiet_tracebacks()
+    print(evaluate(arguments.dataset, arguments.adapters, run).uri)
+
+
+def _counting(arguments: argparse.Namespace) -> None:
+    from tasks.config import load_config
+    from tasks.counting.config import CountingConfig
+
+    config = load_config(arguments.run, CountingConfig)
+    from flows.counting import counting_study
+    from tasks.store import Folder
+
+    _quiet_tracebacks()
+    done = counting_study(config)
+    if arguments.out:
+        Folder(done.uri).pull(Path(arguments.out))
+    print(arguments.out or done.uri)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

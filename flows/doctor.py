@@ -1,0 +1,91 @@
+"""What a run needs of the machine, checked one by one."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+
+from tasks.config import RunConfig
+from tasks.records import StageError, UsageError
+
+Check = Callable[[RunConfig], str]
+
+
+def _python(_: RunConfig) -> str:
+    if not (3, 11) <= sys.version_info[:2] <= (3, 12):
+        raise UsageError(f"Python {sys.version.split()[0]}; 3.11 or 3.12 is needed")
+    return sys.version.split()[0]
+
+
+def _packages(_: RunConfig) -> str:
+    names = ("torch", "transformers", "trl", "peft", "prefect", "weasyprint", "pymupdf")
+    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+
+
+def _fonts(run: RunConfig) -> str:
+    from tasks.render.fonts import FALLBACKS, MONOSPACE, require
+
+    families = {*run.render.fonts_en, *run.render.fonts_ja, *FALLBACKS, *MONOSPACE}
+    if run.small:
+        families |= {*run.small.fonts_en, *run.small.fonts_ja}
+    require(tuple(sorted(families)))
+    return f"{len(families)} families"
+
+
+def _layout(_: RunConfig) -> str:
+    from tasks.render.layout import library_versions
+
+    return ", ".join(library_versions())
+
+
+def _store(_: RunConfig) -> str:
+    from tasks.store import Folder, home
+
+    folder = Folder(home()) / "doctor"
+    folder.write("probe", b"recto")
+    folder.delete()
+    free = f", {shutil.disk_usage(home()).free / 2**30:.0f} GiB free" if os.path.isdir(home()) else ""
+    return f"{home()} can be written{free}"
+
+
+def _model(run: RunConfig) -> str:
+    from tasks.model.load import resolve
+
+    return str(resolve(run.model.base))
+
+
+def _device(_: RunConfig) -> str:
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
+
+
+CHECKS: dict[str, Check] = {
+    "python": _python,
+    "packages": _packages,
+    "fonts": _fonts,
+    "layout": _layout,
+    "store": _store,
+    "model": _model,
+    "device": _device,
+}
+
+
+def _results(run: RunConfig) -> Iterator[tuple[str, bool, str]]:
+    for name, check in CHECKS.items():
+        try:
+            yield name, True, check(run)
+        except (StageError, UsageError, ImportError, OSError) as e:
+            yield name, False, str(e)
+
+
+def examine(run: RunConfig) -> int:
+    """Print a line a check; returns how many failed."""
+    failed = 0
+    for name, ok, line in _results(run):
+        print(f"{'ok  ' if ok else 'FAIL'} {name:9} {line}")
+        failed += not ok
+    return failed

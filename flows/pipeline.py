@@ -1,0 +1,26 @@
+"""The whole line in one process: collect -> render -> split -> publish -> sft -> grpo -> evaluate -> report."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from flows.dataset import build, build_small, default_out
+from flows.training import refine
+from tasks.config import RunConfig
+from tasks.evaluate.report import report
+from tasks.records import StageRef
+from tasks.store import Folder
+
+
+@flow(name="pipeline", log_prints=True)
+def pipeline(run: RunConfig = RunConfig(), out: str = "") -> StageRef:
+    """From documents to a report on a trained model. `out`: where the dataset is published, empty is in the store.
+
+    The returned stage's folder holds `report.html`.
+    """
+    built = build(run, Folder(out) if out else default_out(run))
+    pages = build_small(run, built)
+    trained = refine(run, pages)
+    return report(
+        run, built.collected, built.rendered, built.split, built.published, pages, trained.sft, trained.grpo, trained.evaluated
+    )
