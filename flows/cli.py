@@ -59,7 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     demo = add("demo", _demo, "the whole line on the embedded corpus with the embedded model; ends with a report")
     demo.add_argument("--out", metavar="DIR", help="where dataset and report go (default: in the store)")
     dataset = add("dataset", _dataset, "build and publish a dataset")
-    dataset.add_argument("--source-dir", metavar="DIR", help="every *.md below is a document, and nothing else is collected")
+    dataset.add_argument(
+        "--source-dir", metavar="DIR", help="every *.md below is a document, and nothing else is collected"
+    )
     dataset.add_argument("--out", metavar="DIR", help="folder or URI of the dataset (default: in the store)")
     dataset.add_argument("--keep-pdf", action="store_true", help="keep the PDF of each document")
     collect = add("collect", _collect, "collect documents, and say what was found and rejected")
@@ -68,10 +70,16 @@ def _parser() -> argparse.ArgumentParser:
     bootstrap = add("bootstrap", _bootstrap, "train the embedded tiny reader from nothing")
     bootstrap.add_argument("--out", metavar="DIR", required=True, help="where the model goes")
     train = add("train", _train, "SFT, GRPO and evaluation on a published dataset")
-    train.add_argument("--dataset", metavar="URI", required=True, help="folder or URI of a dataset, or Hub repo@revision")
+    train.add_argument(
+        "--dataset", metavar="URI", required=True, help="folder or URI of a dataset, or Hub repo@revision"
+    )
     evaluate = add("evaluate", _evaluate, "answers and scores of base and adapters on held-out pages")
-    evaluate.add_argument("--dataset", metavar="URI", required=True, help="folder or URI of a dataset, or Hub repo@revision")
-    evaluate.add_argument("--adapters", metavar="URI", nargs="*", default=[], help="folders of finished training stages")
+    evaluate.add_argument(
+        "--dataset", metavar="URI", required=True, help="folder or URI of a dataset, or Hub repo@revision"
+    )
+    evaluate.add_argument(
+        "--adapters", metavar="URI", nargs="*", default=[], help="folders of finished training stages"
+    )
     counting = add("counting", _counting, "the counting study")
     counting.add_argument("--out", metavar="DIR", help="also copy the result here")
     report = add("report", _demo, "write the report of a run; what is not finished is run first")

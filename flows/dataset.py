@@ -80,7 +80,14 @@ def dataset_rebuild(run: RunConfig = RunConfig(), out: str = "") -> Built:
     else:
         emit_event(
             PUBLISHED,
-            resource={"prefect.resource.id": f"recto.dataset.{run.publish.name}", "prefect.resource.name": run.publish.name},
-            payload={"dataset": train_on.uri, "digest": built.dataset.digest, **{k: train_on.counts[k] for k in ("train", "test")}},
+            resource={
+                "prefect.resource.id": f"recto.dataset.{run.publish.name}",
+                "prefect.resource.name": run.publish.name,
+            },
+            payload={
+                "dataset": train_on.uri,
+                "digest": built.dataset.digest,
+                **{k: train_on.counts[k] for k in ("train", "test")},
+            },
         )
     return built

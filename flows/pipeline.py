@@ -22,5 +22,13 @@ def pipeline(run: RunConfig = RunConfig(), out: str = "") -> StageRef:
     pages = build_small(run, built)
     trained = refine(run, pages)
     return report(
-        run, built.collected, built.rendered, built.split, built.published, pages, trained.sft, trained.grpo, trained.evaluated
+        run,
+        built.collected,
+        built.rendered,
+        built.split,
+        built.published,
+        pages,
+        trained.sft,
+        trained.grpo,
+        trained.evaluated,
     )

@@ -35,13 +35,23 @@ class RenderConfig(Config):
     width: int = Field(794, ge=64, le=4000, description="Page width in CSS px (A4: 794)")
     height: int = Field(1123, ge=32, le=6000, description="Page height in CSS px (A4: 1123)")
     dpi: int = Field(150, ge=36, le=600, description="Resolution of the page image")
-    font_sizes: tuple[int, ...] = Field((11, 12, 14), min_length=1, description="Body sizes in CSS px, drawn per document")
+    font_sizes: tuple[int, ...] = Field(
+        (11, 12, 14), min_length=1, description="Body sizes in CSS px, drawn per document"
+    )
     margins: tuple[int, int] = Field((76, 94), description="Smallest and largest margin in CSS px (20-25 mm)")
-    fonts_en: tuple[str, ...] = Field(("Caladea", "Liberation Serif"), min_length=1, description="Families for Latin text")
-    fonts_ja: tuple[str, ...] = Field(("Noto Sans CJK JP", "Noto Serif CJK JP"), min_length=1, description="Families for Japanese")
-    links: Literal["keep", "text"] = Field("keep", description="Labels keep link targets, or only the text that is shown")
+    fonts_en: tuple[str, ...] = Field(
+        ("Caladea", "Liberation Serif"), min_length=1, description="Families for Latin text"
+    )
+    fonts_ja: tuple[str, ...] = Field(
+        ("Noto Sans CJK JP", "Noto Serif CJK JP"), min_length=1, description="Families for Japanese"
+    )
+    links: Literal["keep", "text"] = Field(
+        "keep", description="Labels keep link targets, or only the text that is shown"
+    )
     min_agreement: float = Field(0.98, ge=0, le=1, description="Pages below this agreement are rejected")
-    max_chars: int = Field(0, ge=0, description="Draw only the first so many characters of a document, cut at a block; 0: all")
+    max_chars: int = Field(
+        0, ge=0, description="Draw only the first so many characters of a document, cut at a block; 0: all"
+    )
     languages: tuple[str, ...] = Field((), description="Languages drawn; empty draws all")
     seconds_per_document: int = Field(60, ge=1, description="A document that takes longer is rejected")
     keep_pdf: bool = Field(False, description="Also keep the PDF of each document")
@@ -67,7 +77,9 @@ class PublishConfig(Config):
 class ModelConfig(Config):
     """Which model is trained: a folder, or an image-text-to-text model of the Hub."""
 
-    base: str = Field("tiny", description="'tiny' (embedded), a local folder, or a Hub name such as Qwen/Qwen3-VL-2B-Instruct")
+    base: str = Field(
+        "tiny", description="'tiny' (embedded), a local folder, or a Hub name such as Qwen/Qwen3-VL-2B-Instruct"
+    )
     prompt: str = Field("Convert to Markdown.", description="The same bytes in training, rollouts and evaluation")
     max_new_tokens: int = Field(160, ge=8, description="Longest answer, in tokens")
     dtype: Literal["float32", "bfloat16"] = "float32"
@@ -98,7 +110,9 @@ class SftConfig(Config):
     batch: int = Field(8, ge=1)
     micro_batch: int = Field(0, ge=0, description="Pages on the device at once, to save memory; 0: the whole batch")
     learning_rate: float = Field(2e-3, gt=0)
-    save_steps: int = Field(25, ge=1, description="A checkpoint every so many steps; a killed run resumes from the last")
+    save_steps: int = Field(
+        25, ge=1, description="A checkpoint every so many steps; a killed run resumes from the last"
+    )
     seed: int = 0
 
 
@@ -108,7 +122,9 @@ class GrpoConfig(Config):
     steps: int = Field(60, ge=0)
     prompts: int = Field(8, ge=1, description="Different pages per step")
     generations: int = Field(4, ge=2, description="Answers per page: the group")
-    micro_batch: int = Field(0, ge=0, description="Answers in a gradient's forward pass, to save memory; 0: all at once")
+    micro_batch: int = Field(
+        0, ge=0, description="Answers in a gradient's forward pass, to save memory; 0: all at once"
+    )
     learning_rate: float = Field(1e-4, gt=0)
     temperature: float = Field(0.5, gt=0)
     beta: float = Field(0.0, ge=0, description="Weight of the KL term")
@@ -131,10 +147,14 @@ class RunConfig(Config):
     """One run of the whole line."""
 
     why: str = Field("", description="What this run is for")
-    workers: Annotated[int, Field(ge=0, description="Processes that render; 0 is one per core. Never changes a result")] = 0
+    workers: Annotated[
+        int, Field(ge=0, description="Processes that render; 0 is one per core. Never changes a result")
+    ] = 0
     collect: CollectConfig = CollectConfig()
     render: RenderConfig = RenderConfig()
-    small: RenderConfig | None = Field(None, description="Train on pages drawn so, for a model that reads only small ones; none: on the dataset's own")
+    small: RenderConfig | None = Field(
+        None, description="Train on pages drawn so, for a model that reads only small ones; none: on the dataset's own"
+    )
     split: SplitConfig = SplitConfig()
     publish: PublishConfig = PublishConfig()
     model: ModelConfig = ModelConfig()

@@ -3,9 +3,11 @@ task lists, footnotes), so that render, scoring and collect never disagree about
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyromark
 
 OPTIONS = (
@@ -17,7 +19,10 @@ OPTIONS = (
 # what Markdown and CSS collapse; NBSP and the ideographic space are characters that show
 SPACE = frozenset(" \n\t\r\f\v")
 BLOCKS = frozenset(
-    "Paragraph Heading CodeBlock BlockQuote List Item Table TableHead TableRow TableCell Rule FootnoteDefinition HtmlBlock".split()
+    (
+        *("Paragraph", "Heading", "CodeBlock", "BlockQuote", "List", "Item", "Rule", "FootnoteDefinition", "HtmlBlock"),
+        *("Table", "TableHead", "TableRow", "TableCell"),
+    )
 )
 
 
@@ -52,11 +57,9 @@ def _characters(source: str) -> list[int] | None:
     """Character index of every byte offset of the UTF-8 text; None where they are the same."""
     if source.isascii():
         return None
-    index: list[int] = []
-    for i, c in enumerate(source):
-        index += [i] * len(c.encode())
-    index.append(len(source))
-    return index
+    raw = np.frombuffer(source.encode(), dtype=np.uint8)
+    index: list[int] = (np.cumsum((raw & 0xC0) != 0x80) - 1).tolist()  # continuation bytes are 10xxxxxx
+    return [*index, len(source)]
 
 
 def parse(source: str) -> Node:
@@ -64,7 +67,8 @@ def parse(source: str) -> Node:
     index = _characters(source)
     root = Node("Root", 0, len(source))
     stack = [root]
-    for event, span in pyromark.events_with_range(source, options=OPTIONS):
+    events: Iterable[tuple[Any, Any]] = pyromark.events_with_range(source, options=OPTIONS)
+    for event, span in events:
         start, end = span["start"], span["end"]
         if index is not None:
             start, end = index[start], index[end]

@@ -79,9 +79,9 @@ class StageTask:
             return f"{stage.name}-{stage.digest(arguments['config'], *arguments['inputs'])}"
 
         self.stage = stage
-        self._task: Task[..., StageRef] = task(
-            name=stage.name, cache_key_fn=cache_key, persist_result=True, **options
-        )(run)
+        self._task: Task[..., StageRef] = task(name=stage.name, cache_key_fn=cache_key, persist_result=True, **options)(
+            run
+        )
 
     def __call__(self, config: BaseModel, *inputs: StageRef | str, **neutral: Any) -> StageRef:
         from prefect import get_run_logger

@@ -64,7 +64,7 @@ class Folder:
             os.fsync(file.fileno())
         os.replace(part, target)
 
-    def list(self, pattern: str = "**") -> list[str]:
+    def names(self, pattern: str = "**") -> list[str]:
         """Names of the files below that match, sorted."""
         fs, path = self._fs()
         return sorted(p[len(path) + 1 :] for p in fs.glob(f"{path}/{pattern}") if fs.isfile(p))
@@ -77,7 +77,7 @@ class Folder:
     def pull(self, target: Path) -> None:
         """Copy every file to a local folder, those of the same size already there left alone."""
         fs, path = self._fs()
-        for name in self.list():
+        for name in self.names():
             local = target / name
             if not local.exists() or local.stat().st_size != fs.size(f"{path}/{name}"):
                 local.parent.mkdir(parents=True, exist_ok=True)

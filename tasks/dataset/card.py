@@ -43,7 +43,9 @@ def card(
     by_source = Counter((p["source"], p["license"]) for p in kept)
     documents_by_source = Counter((d.source, d.license) for d in documents)
     found = Counter(f for p in kept for f in p["features"])
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=False)
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=False
+    )
     return environment.get_template("card.md.j2").render(
         name=config.name,
         path=config.name,
@@ -56,7 +58,10 @@ def card(
         features=[(f, found[f]) for f in FEATURES if found[f]],
         split=split.counts,
         measured=rendered.counts,
-        funnel=[*funnel(collected, rendered, rejects), ("pages published", int(split.counts["train"]) + int(split.counts["test"]))],
+        funnel=[
+            *funnel(collected, rendered, rejects),
+            ("pages published", int(split.counts["train"]) + int(split.counts["test"])),
+        ],
         sources=[
             {"source": s, "license": license, "documents": documents_by_source[s, license], "pages": n}
             for (s, license), n in sorted(by_source.items())

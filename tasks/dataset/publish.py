@@ -49,13 +49,17 @@ def _bucket(doc_id: str, buckets: int) -> int:
     return int(digest("shard", doc_id), 16) % buckets
 
 
-def _publish(folder: Folder, config: PublishConfig, *stages: StageRef, previous: str = "", pdfs: bool = False) -> Counts:
+def _publish(
+    folder: Folder, config: PublishConfig, *stages: StageRef, previous: str = "", pdfs: bool = False
+) -> Counts:
     """Write the dataset of `stages` = collect, render, split. Shards that `previous` holds unchanged are copied."""
     collected, rendered, split = stages
     documents = {d.doc_id: d for d in read_documents(Folder(collected.uri))}
     index = {(p["doc_id"], p["page_num"]): p for p in Folder(rendered.uri).read_table("pages.parquet").to_pylist()}
     shards: dict[str, list[dict[str, Any]]] = {
-        f"data/{side}-{i:05d}-of-{config.shards:05d}.parquet": [] for side in ("train", "test") for i in range(config.shards)
+        f"data/{side}-{i:05d}-of-{config.shards:05d}.parquet": []
+        for side in ("train", "test")
+        for i in range(config.shards)
     }
     for row in Folder(split.uri).read_table("assignment.parquet").to_pylist():
         bucket = _bucket(row["doc_id"], config.shards)
@@ -72,7 +76,9 @@ def _publish(folder: Folder, config: PublishConfig, *stages: StageRef, previous:
     write_documents(folder, list(documents.values()))
     folder.write(LEDGER_FILE, Folder(split.uri).read(LEDGER_FILE))
     rejects = [r for stage in stages for r in Folder(stage.uri).read_rejects()]
-    folder.write_rejects(Reject(r["stage"], Reason(r["reason"]), r["doc_id"], r["page_num"], r["detail"]) for r in rejects)
+    folder.write_rejects(
+        Reject(r["stage"], Reason(r["reason"]), r["doc_id"], r["page_num"], r["detail"]) for r in rejects
+    )
     if pdfs:
         for doc_id, file in sorted({(p["doc_id"], p["file"]) for p in index.values()}):
             cached = PageFile(Folder(home()) / "pages" / file[:2], file)
@@ -84,7 +90,9 @@ def _publish(folder: Folder, config: PublishConfig, *stages: StageRef, previous:
     return {**{k: split.counts[k] for k in ("train", "test")}, "documents": len(documents), "shards": len(shards)}
 
 
-def _shard(rows: list[dict[str, Any]], documents: Mapping[str, Document], index: Mapping[tuple[str, int], Any]) -> bytes:
+def _shard(
+    rows: list[dict[str, Any]], documents: Mapping[str, Document], index: Mapping[tuple[str, int], Any]
+) -> bytes:
     schema = dataset_schema()
     sink = pa.BufferOutputStream()
     by_document: dict[tuple[str, str], set[int]] = defaultdict(set)
@@ -123,7 +131,7 @@ def _row(page: Page, document: Document, indexed: Mapping[str, Any]) -> dict[str
 
 
 def export(stage: StageRef, out: Folder, **notes: str) -> DatasetRef:
-    """Bring `out` to the content of a finished publish stage: changed files are copied, stale ones go, the manifest is last.
+    """Bring `out` to the content of a finished publish stage: changed files come, stale ones go, the manifest is last.
 
     Raises UsageError where `out` holds something else than a dataset of this project.
     """
@@ -133,9 +141,9 @@ def export(stage: StageRef, out: Folder, **notes: str) -> DatasetRef:
     if standing == manifest:
         return DatasetRef(out.uri, manifest["content"])
     (out / MANIFEST).delete()
-    names = [n for n in source.list() if n not in (MANIFEST, "content.json")]
+    names = [n for n in source.names() if n not in (MANIFEST, "content.json")]
     names.sort(key=lambda n: n != LEDGER_FILE)  # the ledger first: by it a half-written folder is known as ours
-    for name in sorted(set(out.list("data/*") + out.list("pdf/*")) - set(names)):
+    for name in sorted(set(out.names("data/*") + out.names("pdf/*")) - set(names)):
         (out / name).delete()
     unchanged = standing.get("shards", {})
     for name in names:
@@ -163,11 +171,9 @@ def check_out(out: Folder) -> Mapping[str, Any]:
     standing = finished(out)
     if standing is not None and "shards" not in standing:
         raise UsageError(f"{out.uri}: its {MANIFEST} is not a dataset's; choose another folder")
-    if standing is None and out.list() and not out.exists(LEDGER_FILE):
+    if standing is None and out.names() and not out.exists(LEDGER_FILE):
         raise UsageError(f"{out.uri}: not empty, and not a dataset of recto; choose another folder")
     return standing or {}
-
-
 
 
 def dataset_at(reference: str) -> StageRef:
@@ -178,7 +184,9 @@ def dataset_at(reference: str) -> StageRef:
     """
     folder = Folder(reference)
     if (manifest := finished(folder)) is not None:
-        content = manifest.get("content") or (folder.exists("content.json") and folder.read_json("content.json")["content"])
+        content = manifest.get("content") or (
+            folder.exists("content.json") and folder.read_json("content.json")["content"]
+        )
         if content:
             return StageRef(reference, str(content), manifest["counts"])
     repository, _, revision = reference.partition("@")

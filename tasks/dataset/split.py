@@ -15,7 +15,9 @@ from tasks.store import Folder, home
 
 LEDGER = pa.schema([("family", pa.string()), ("split", pa.string()), ("revision", pa.string())])
 LEDGER_FILE = "ledger.parquet"
-ASSIGNMENT = pa.schema([("doc_id", pa.string()), ("page_num", pa.int32()), ("file", pa.string()), ("split", pa.string())])
+ASSIGNMENT = pa.schema(
+    [("doc_id", pa.string()), ("page_num", pa.int32()), ("file", pa.string()), ("split", pa.string())]
+)
 _QUOTA_FEATURES = ("table", "code", "math")
 _MOST = 0.25  # of the pages may be held out to reach `test_pages`
 _OVERSHOOT = 1.5  # a family that would fill a quota beyond this goes to train
@@ -47,7 +49,9 @@ def deal(pages: Iterable[Mapping[str, Any]], ledger: Mapping[str, str], config: 
     for family in new:
         strata = held[family]
         wanted = any(filled[key] < quota[key] for key in strata)
-        fits = all(filled[key] + n <= _OVERSHOOT * quota[key] for key, n in strata.items() if "x" in key or key == "all")
+        fits = all(
+            filled[key] + n <= _OVERSHOOT * quota[key] for key, n in strata.items() if "x" in key or key == "all"
+        )
         dealt[family] = "test" if share and wanted and fits else "train"
         if dealt[family] == "test":
             filled.update(strata)
@@ -58,7 +62,11 @@ def deal(pages: Iterable[Mapping[str, Any]], ledger: Mapping[str, str], config: 
 
 def _strata(page: Mapping[str, Any]) -> list[str]:
     language = page["language"]
-    return ["all", f"{language} x {page['source']}", *(f"{language}: {f}" for f in page["features"] if f in _QUOTA_FEATURES)]
+    return [
+        "all",
+        f"{language} x {page['source']}",
+        *(f"{language}: {f}" for f in page["features"] if f in _QUOTA_FEATURES),
+    ]
 
 
 def cap(pages: list[dict[str, Any]], limit: int, seed: int) -> set[tuple[str, int]]:
@@ -109,7 +117,9 @@ def _split(folder: Folder, config: SplitConfig, rendered: StageRef, previous: st
     ]
     folder.write_table(LEDGER_FILE, pa.Table.from_pylist(rows, LEDGER), compression="zstd")
     folder.write_table("assignment.parquet", pa.Table.from_pylist(assignment, ASSIGNMENT), compression="zstd")
-    folder.write_rejects(Reject("split", Reason.FAMILY_CAP, d, n, f"over {config.pages_per_family}") for d, n in sorted(over))
+    folder.write_rejects(
+        Reject("split", Reason.FAMILY_CAP, d, n, f"over {config.pages_per_family}") for d, n in sorted(over)
+    )
     present = {p["family"] for p in kept}
     sides = Counter(a["split"] for a in assignment)
     families = Counter(split for family, split in ledger.items() if family in present)

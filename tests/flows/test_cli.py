@@ -27,7 +27,9 @@ def env(prefect_server: dict[str, str], tmp_path: Path) -> dict[str, str]:
 def test_help_imports_nothing_heavy() -> None:
     code = "import sys, flows.cli; flows.cli._parser(); print(sorted({m.split('.')[0] for m in sys.modules}))"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert not {"prefect", "torch", "transformers", "weasyprint", "pydantic", "pyarrow"} & set(json.loads(modules.replace("'", '"')))
+    assert not {"prefect", "torch", "transformers", "weasyprint", "pydantic", "pyarrow"} & set(
+        json.loads(modules.replace("'", '"'))
+    )
     times = []
     for _ in range(3):
         started = time.monotonic()
@@ -36,7 +38,9 @@ def test_help_imports_nothing_heavy() -> None:
     assert min(times) < 1
 
 
-@pytest.mark.parametrize("verb", ["demo", "dataset", "collect", "doctor", "bootstrap", "train", "evaluate", "counting", "report"])
+@pytest.mark.parametrize(
+    "verb", ["demo", "dataset", "collect", "doctor", "bootstrap", "train", "evaluate", "counting", "report"]
+)
 def test_every_verb_has_help_and_takes_a_run(verb: str) -> None:
     done = recto(verb, "--help")
     assert done.returncode == 0

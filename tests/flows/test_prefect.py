@@ -20,7 +20,13 @@ PREFECT = str(Path(sys.executable).with_name("prefect"))
 
 def prefect(env: dict[str, str], *arguments: str) -> str:
     done = subprocess.run(
-        [PREFECT, "--no-prompt", *arguments], env=env, cwd=PROJECT, capture_output=True, text=True, timeout=240, check=False
+        [PREFECT, "--no-prompt", *arguments],
+        env=env,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -69,7 +75,9 @@ def test_a_rebuild_through_a_process_worker(deployed: dict[str, str], tmp_path: 
     run = ask(deployed, start)
     command = [PREFECT, "worker", "start", "--pool", "cpu", "--type", "process", "--run-once"]
     with open(tmp_path / "worker.log", "wb") as log:
-        worker = subprocess.Popen(command, env=deployed, cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        worker = subprocess.Popen(
+            command, env=deployed, cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
         try:
             state = _wait(deployed, run.id, tmp_path / "worker.log")
         finally:
@@ -98,5 +106,5 @@ def test_wrong_parameters_are_refused_before_a_run_exists(deployed: dict[str, st
         deployment = await client.read_deployment_by_name("dataset-rebuild/dataset-rebuild")
         return await client.create_flow_run_from_deployment(deployment.id, parameters={"run": {"render": {"dpi": 9}}})
 
-    with pytest.raises(PrefectHTTPStatusError, match="dpi|422|409"):
+    with pytest.raises(PrefectHTTPStatusError, match=r"dpi|422|409"):
         ask(deployed, start)

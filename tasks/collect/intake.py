@@ -1,0 +1,81 @@
+"""From raw text to a document or a reject: the same steps for every source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tasks.collect.clean import accept, cut, normalise
+from tasks.collect.language import detect
+from tasks.collect.markup import nodes
+from tasks.config import CollectConfig
+from tasks.markdown import parse
+from tasks.records import Document, Reason, Reject, digest
+
+MAX_BYTES = 2_000_000
+# deeper nesting is never prose, and every later stage walks the tree
+MAX_DEPTH = 60
+
+
+@dataclass(slots=True)
+class Intake:
+    """Collects documents and rejects; an exact duplicate of an earlier document is a reject."""
+
+    config: CollectConfig
+    documents: list[Document] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    seen: dict[str, str] = field(default_factory=dict)
+
+    def reject(self, doc_id: str, reason: Reason, detail: str) -> None:
+        self.rejects.append(Reject("collect", reason, doc_id, detail=detail))
+
+    def add(
+        self,
+        raw: bytes,
+        name: str,
+        *,
+        doc_id: str,
+        source: str,
+        family: str,
+        url: str = "",
+        revision: str = "",
+        license: str = "NOASSERTION",
+        attribution: str = "",
+        language: str = "",
+    ) -> None:
+        """Let one file in or reject it. `name` is how rejects call it; an empty language is detected, an empty
+        revision is a digest of the content."""
+        if len(raw) > MAX_BYTES:
+            return self.reject(doc_id, Reason.TOO_LONG, f"{name}: {len(raw)} bytes; at most {MAX_BYTES} are read")
+        if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return self.reject(doc_id, Reason.UNREADABLE, f"{name}: UTF-16; save it as UTF-8")
+        if b"\0" in raw:
+            return self.reject(doc_id, Reason.NOT_MARKDOWN, f"{name}: binary content (a NUL byte)")
+        try:
+            text = raw.decode("utf-8-sig")
+        except UnicodeDecodeError as e:
+            return self.reject(doc_id, Reason.UNREADABLE, f"{name}: not UTF-8 at byte {e.start}")
+        text = normalise(text)
+        if reason := accept(text, self.config):
+            return self.reject(doc_id, reason, f"{name}: {len(text)} characters after cleaning")
+        if (depth := max(d for _, d in nodes(parse(text)))) > MAX_DEPTH:
+            return self.reject(doc_id, Reason.NOT_MARKDOWN, f"{name}: nested {depth} deep; at most {MAX_DEPTH}")
+        if (first := self.seen.setdefault(digest(text, length=64), name)) != name:
+            return self.reject(doc_id, Reason.DUPLICATE, f"{name}: the same text as {first}")
+        whole = len(text)
+        if whole > self.config.max_chars:
+            text = normalise(cut(text, self.config.max_chars))
+            self.reject(doc_id, Reason.CUT, f"{name}: {whole - len(text)} of {whole} characters cut")
+        self.documents.append(
+            Document(
+                doc_id=doc_id,
+                markdown=text,
+                language=language or detect(text),
+                source=source,
+                url=url,
+                revision=revision or digest(raw),
+                license=license,
+                attribution=attribution,
+                family=family,
+            )
+        )
+        return None
