@@ -157,10 +157,11 @@ def _dataset(arguments: argparse.Namespace) -> None:
     _quiet_tracebacks()
     built = dataset_rebuild(run, out.uri)
     counts = built.rendered.counts
+    agreeing, kept = (100 * float(counts[name]) for name in ("agreement >= 0.98", "kept share"))
     print(
         f"{built.split.counts['train']} train and {built.split.counts['test']} test pages in {built.dataset.uri}\n"
         f"agreement of labels and pages before any rejection, n = {counts['pages']}: mean {counts['agreement']:.5f}, "
-        f"at least 0.98 on {100 * float(counts['agreement >= 0.98']):.2f} %; kept {100 * float(counts['kept share']):.2f} %"
+        f"at least 0.98 on {agreeing:.2f} %; kept {kept:.2f} %"
     )
 
 
