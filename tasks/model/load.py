@@ -1,0 +1,92 @@
+"""Models and processors, always through transformers' Auto classes: the embedded reader, a folder, or a Hub name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from tasks.model.torchvision_cpu import declare_operators
+from tasks.records import UsageError
+
+TINY = Path(__file__).parents[2] / "data" / "models" / "tiny"
+# linear layers of Qwen3-VL that an adapter goes into; never the patch embedding, a convolution
+TEXT_LAYERS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
+VISION_LAYERS = r".*visual\.(blocks|merger|deepstack_merger_list).*\.(qkv|proj|linear_fc1|linear_fc2)"
+
+
+def resolve(base: str) -> str:
+    """'tiny' -> the embedded model's folder; a folder with a config.json -> its path; else a Hub name as it is.
+
+    Raises UsageError for a folder that is missing or holds no model.
+    """
+    if base == "tiny":
+        base = str(TINY)
+    path = Path(base).expanduser()
+    if base and path.is_dir():
+        if not (path / "config.json").is_file():
+            raise UsageError(f"{path}: not a model: no config.json in it")
+        return str(path.resolve())
+    # a Hub name is `owner/name` or `name`; anything else was meant as a folder
+    if path.is_absolute() or base.startswith((".", "~")) or base.count("/") > 1 or not base:
+        raise UsageError(f"{base or 'model.base'}: no such model folder")
+    return base
+
+
+def _not_available(base: str, error: Exception) -> UsageError:
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if Path(base).is_dir():
+        return UsageError(f"{base}: not a loadable model: {first}")
+    return UsageError(
+        f"{base}: cannot be fetched from the Hub and is no local folder ({first}); "
+        "check the name and the network, or set model.base to 'tiny' or to a folder"
+    )
+
+
+def load_processor(base: str) -> Any:
+    """The processor of a model. Raises UsageError when there is none to be had."""
+    declare_operators()
+    from transformers import AutoProcessor
+
+    name = resolve(base)
+    try:
+        processor = AutoProcessor.from_pretrained(name)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as e:
+        raise _not_available(name, e) from e
+    if not hasattr(processor, "image_processor"):
+        raise UsageError(f"{name}: not an image-text-to-text model: its processor takes no images")
+    return processor
+
+
+def load_model(
+    base: str,
+    dtype: Literal["float32", "bfloat16"] = "float32",
+    adapter: str | Path | None = None,
+    trainable: bool = False,
+) -> Any:
+    """An image-text-to-text model, with a peft adapter if one is named, ready to read or (`trainable`) to train.
+
+    On a machine without a GPU attention is computed plainly, and Qwen3-VL takes the faster ways of `cpu.speed_up`.
+    Raises UsageError when the model or the adapter cannot be had.
+    """
+    declare_operators()
+    import torch
+    from transformers import AutoModelForImageTextToText
+
+    from tasks.model.cpu import speed_up
+
+    gpu = torch.cuda.is_available()
+    name = resolve(base)
+    try:
+        model: Any = AutoModelForImageTextToText.from_pretrained(
+            name, dtype=getattr(torch, dtype), attn_implementation="sdpa" if gpu else "eager"
+        )
+    except (OSError, ValueError) as e:
+        raise _not_available(name, e) from e
+    model = model.to("cuda") if gpu else speed_up(model)
+    if adapter is not None:
+        from peft import PeftModel
+
+        if not (Path(adapter) / "adapter_config.json").is_file():
+            raise UsageError(f"{adapter}: not an adapter: no adapter_config.json in it")
+        model = PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
+    return model.train(trainable)

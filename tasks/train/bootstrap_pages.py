@@ -1,0 +1,81 @@
+"""Rendered pages for the bootstrap's last phase, and held-out ones to measure on, from what a fresh clone has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from tasks.collect.corpus import CORPUS, collect_corpus
+from tasks.collect.intake import Intake
+from tasks.config import CollectConfig, RenderConfig
+from tasks.markdown import Node, parse, visible_text
+from tasks.records import Document, digest
+from tasks.train.bootstrap_data import Page
+from tasks.train.bootstrap_text import CHARACTERS, is_share_alike, package_descriptions
+
+SMALL_PAGE = RenderConfig(
+    width=256,
+    height=96,
+    dpi=96,
+    font_sizes=(14, 15, 16),
+    margins=(4, 8),
+    fonts_en=("Liberation Serif", "Liberation Sans", "DejaVu Sans", "Caladea"),
+    links="text",
+)
+
+
+def clone_documents(corpus: Path = CORPUS) -> list[Document]:
+    """The English documents of the embedded corpus and the descriptions of the installed packages, cleaned."""
+    config = CollectConfig(max_chars=6000)
+    documents, _ = collect_corpus(config, corpus)
+    intake = Intake(config)
+    for package, markdown in package_descriptions():
+        name = digest("package", package)
+        intake.add(markdown.encode(), package, doc_id=name, source="package", family=package, language="en")
+    corpus_documents = [d for d in documents if d.language == "en" and not is_share_alike(d.license)]
+    return corpus_documents + intake.documents
+
+
+def _has_table(node: Node) -> bool:
+    return node.kind == "Table" or any(map(_has_table, node.children))
+
+
+def suits(markdown: str, longest: int = 200) -> bool:
+    """Whether the reader can be asked for this page: its characters only, no table, 4 to `longest` of them."""
+    text = visible_text(markdown)
+    return (
+        4 <= len(text) <= longest and CHARACTERS.issuperset("".join(text.split())) and not _has_table(parse(markdown))
+    )
+
+
+def draw_pages(documents: Iterable[Document], wanted: Callable[[str], bool], seed: int = 0) -> Iterator[Page]:
+    """(PNG, Markdown) of the good pages of the families that are wanted, document after document.
+
+    Another `seed` draws the same documents in other fonts, sizes and margins, so cut into other pages.
+    """
+    from tasks.render.document import render_document
+
+    config = SMALL_PAGE.model_copy(update={"seed": seed})
+    for document in documents:
+        if wanted(document.family):
+            for page in render_document(document, config).pages:
+                if page.reject is None and suits(page.markdown):
+                    yield page.image, page.markdown
+
+
+def write_pages(pages: Iterable[Page], path: Path) -> int:
+    """Write a parquet file with the columns `image` and `markdown`; return the number of pages."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    images, markdowns = zip(*pages, strict=True)
+    pq.write_table(pa.table({"image": list(images), "markdown": list(markdowns)}), path)
+    return len(images)
+
+
+def read_pages(path: Path) -> list[Page]:
+    """(PNG, Markdown) pairs of a parquet file's columns `image` and `markdown`."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path, columns=["image", "markdown"])
+    return list(zip(table["image"].to_pylist(), table["markdown"].to_pylist(), strict=True))
