@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     add("doctor", _doctor, "check what this machine has against what a run needs")
     bootstrap = add("bootstrap", _bootstrap, "train the embedded tiny reader from nothing")
     bootstrap.add_argument("--out", metavar="DIR", required=True, help="where the model goes")
+    bootstrap.add_argument("--work", metavar="DIR", help="checkpoint, log and pages (default: in --out)")
     train = add("train", _train, "SFT, GRPO and evaluation on a published dataset")
     train.add_argument(
         "--dataset", metavar="URI", required=True, help="folder or URI of a dataset, or Hub repo@revision"
@@ -156,10 +157,10 @@ def _dataset(arguments: argparse.Namespace) -> None:
     collect_stage(run.collect)  # a folder that cannot be used is said before a server starts
     _quiet_tracebacks()
     built = dataset_rebuild(run, out.uri)
-    counts = built.rendered.counts
+    counts, sides = built.pages.rendered.counts, built.pages.split.counts
     agreeing, kept = (100 * float(counts[name]) for name in ("agreement >= 0.98", "kept share"))
     print(
-        f"{built.split.counts['train']} train and {built.split.counts['test']} test pages in {built.dataset.uri}\n"
+        f"{sides['train']} train and {sides['test']} test pages in {built.dataset.uri}\n"
         f"agreement of labels and pages before any rejection, n = {counts['pages']}: mean {counts['agreement']:.5f}, "
         f"at least 0.98 on {agreeing:.2f} %; kept {kept:.2f} %"
     )
@@ -194,7 +195,8 @@ def _doctor(arguments: argparse.Namespace) -> None:
 def _bootstrap(arguments: argparse.Namespace) -> None:
     from tasks.train.bootstrap_command import bootstrap
 
-    bootstrap(_load(arguments, "demo.toml"), Path(arguments.out))
+    out = Path(arguments.out)
+    bootstrap(Path(arguments.run) if arguments.run else None, Path(arguments.work or out / "work"), out)
 
 
 def _train(arguments: argparse.Namespace) -> None:

@@ -19,14 +19,33 @@ PUBLISHED = "dataset.published"
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
-    """A built dataset: its stages, and where it was published."""
+class Pages:
+    """One rendering of the documents, dealt and published in the store."""
 
-    collected: StageRef
     rendered: StageRef
     split: StageRef
     published: StageRef
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The documents, their pages, the same documents drawn small where the run says so, and the dataset."""
+
+    collected: StageRef
+    pages: Pages
+    small: Pages | None
     dataset: DatasetRef
+
+    @property
+    def train_on(self) -> StageRef:
+        """The pages a model trains on."""
+        return dataset_at((self.small or self.pages).published.uri)
+
+    @property
+    def stages(self) -> tuple[StageRef, ...]:
+        """Every stage, in the order they ran."""
+        drawn = [self.pages] + ([self.small] if self.small else [])
+        return (self.collected, *(ref for p in drawn for ref in (p.rendered, p.split, p.published)))
 
 
 def draw_pages(config: RenderConfig, documents: StageRef, workers: int = 0) -> StageRef:
@@ -36,27 +55,26 @@ def draw_pages(config: RenderConfig, documents: StageRef, workers: int = 0) -> S
 
 def build(run: RunConfig, out: Folder) -> Built:
     """collect -> render -> split -> publish, with the ledger that `out` holds, and `out` brought up to date."""
-    check_out(out)
+    standing = check_out(out)
     documents = collect(run.collect)
-    pages = draw_pages(run.render, documents, run.workers)
-    base = digest(pages.digest, run.split.model_dump_json())
-    before = previous_ledger(out, base)
-    dealt = split(run.split, pages, before)
-    standing = check_out(out).get("published", "")
-    published = publish(run.publish, documents, pages, dealt, previous=standing, pdfs=run.render.keep_pdf)
-    dataset = export(published, out, split_base=base, split_previous=before, published=published.uri)
-    return Built(documents, pages, dealt, published, dataset)
+    drawn = draw_pages(run.render, documents, run.workers)
+    base = digest(drawn.digest, run.split.model_dump_json())
+    ledger = previous_ledger(out, base)
+    dealt = split(run.split, drawn, ledger)
+    before = standing.get("published", "")
+    published = publish(run.publish, documents, drawn, dealt, previous=before, pdfs=run.render.keep_pdf)
+    small = _draw_small(run, run.small, documents, dealt) if run.small else None
+    dataset = export(published, out, split_base=base, split_previous=ledger, published=published.uri)
+    return Built(documents, Pages(drawn, dealt, published), small, dataset)
 
 
-def build_small(run: RunConfig, built: Built) -> StageRef:
-    """The pages a model trains on: the dataset's own, or the same documents and families drawn small."""
-    if run.small is None:
-        return dataset_at(built.published.uri)
-    pages = draw_pages(run.small, built.collected, run.workers)
-    ledger = keep_ledger(read_ledger(Folder(built.split.uri)))
-    dealt = split(run.split, pages, ledger)
+def _draw_small(run: RunConfig, look: RenderConfig, documents: StageRef, dealt: StageRef) -> Pages:
+    """The same documents drawn small, each family on the side where the dataset has it."""
+    drawn = draw_pages(look, documents, run.workers)
+    ledger = keep_ledger(read_ledger(Folder(dealt.uri)))
+    small = split(run.split, drawn, ledger)
     named = run.publish.model_copy(update={"name": f"{run.publish.name}-small"})
-    return dataset_at(publish(named, built.collected, pages, dealt).uri)
+    return Pages(drawn, small, publish(named, documents, drawn, small))
 
 
 def default_out(run: RunConfig) -> Folder:
@@ -74,20 +92,16 @@ def dataset_rebuild(run: RunConfig = RunConfig(), out: str = "") -> Built:
     target = Folder(out) if out else default_out(run)
     before = check_out(target).get("content")
     built = build(run, target)
-    train_on = build_small(run, built)
     if built.dataset.digest == before:
         get_run_logger().info("nothing changed: %s still holds %s", target.uri, before)
-    else:
-        emit_event(
-            PUBLISHED,
-            resource={
-                "prefect.resource.id": f"recto.dataset.{run.publish.name}",
-                "prefect.resource.name": run.publish.name,
-            },
-            payload={
-                "dataset": train_on.uri,
-                "digest": built.dataset.digest,
-                **{k: train_on.counts[k] for k in ("train", "test")},
-            },
-        )
+        return built
+    pages = built.train_on
+    emit_event(
+        PUBLISHED,
+        resource={
+            "prefect.resource.id": f"recto.dataset.{run.publish.name}",
+            "prefect.resource.name": run.publish.name,
+        },
+        payload={"dataset": pages.uri, "digest": pages.digest, **{k: pages.counts[k] for k in ("train", "test")}},
+    )
     return built

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.dataset import build, build_small, default_out
+from flows.dataset import build, default_out
 from flows.training import refine
 from tasks.config import RunConfig
 from tasks.evaluate.report import report
@@ -16,19 +16,8 @@ from tasks.store import Folder
 def pipeline(run: RunConfig = RunConfig(), out: str = "") -> StageRef:
     """From documents to a report on a trained model. `out`: where the dataset is published, empty is in the store.
 
-    The returned stage's folder holds `report.html`.
+    The returned stage's folder holds `report.html` and `summary.txt`.
     """
     built = build(run, Folder(out) if out else default_out(run))
-    pages = build_small(run, built)
-    trained = refine(run, pages)
-    return report(
-        run,
-        built.collected,
-        built.rendered,
-        built.split,
-        built.published,
-        pages,
-        trained.sft,
-        trained.grpo,
-        trained.evaluated,
-    )
+    trained = refine(run, built.train_on)
+    return report(run, *built.stages, trained.sft, trained.grpo, trained.evaluated)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -20,7 +21,7 @@ ASSIGNMENT = pa.schema(
 )
 _QUOTA_FEATURES = ("table", "code", "math")
 _MOST = 0.25  # of the pages may be held out to reach `test_pages`
-_OVERSHOOT = 1.5  # a family that would fill a quota beyond this goes to train
+_OVERSHOOT = {"all": 1.1, "language x source": 1.5}  # a family that fills a quota beyond this goes to train
 
 
 def deal(pages: Iterable[Mapping[str, Any]], ledger: Mapping[str, str], config: SplitConfig) -> dict[str, str]:
@@ -48,16 +49,19 @@ def deal(pages: Iterable[Mapping[str, Any]], ledger: Mapping[str, str], config: 
     dealt: dict[str, str] = {}
     for family in new:
         strata = held[family]
-        wanted = any(filled[key] < quota[key] for key in strata)
-        fits = all(
-            filled[key] + n <= _OVERSHOOT * quota[key] for key, n in strata.items() if "x" in key or key == "all"
-        )
+        wanted = filled["all"] < quota["all"] and any(filled[key] < quota[key] for key in strata if key != "all")
+        fits = all(filled[key] + n <= _limit(key) * quota[key] for key, n in strata.items())
         dealt[family] = "test" if share and wanted and fits else "train"
         if dealt[family] == "test":
             filled.update(strata)
     if share and len(held) > 1 and "test" not in {**ledger, **dealt}.values() and new:
         dealt[min(new, key=lambda f: (held[f]["all"], family_rank(f, config.seed)))] = "test"  # all were too large
     return dealt
+
+
+def _limit(stratum: str) -> float:
+    """How far over its quota a stratum may be filled; a feature may be filled without limit."""
+    return _OVERSHOOT["all"] if stratum == "all" else _OVERSHOOT["language x source"] if " x " in stratum else math.inf
 
 
 def _strata(page: Mapping[str, Any]) -> list[str]:

@@ -7,21 +7,11 @@ from pathlib import Path
 
 from tasks.collect.corpus import CORPUS, collect_corpus
 from tasks.collect.intake import Intake
-from tasks.config import CollectConfig, RenderConfig
+from tasks.config import RUNS, CollectConfig, RenderConfig, load_run
 from tasks.markdown import Node, parse, visible_text
 from tasks.records import Document, digest
 from tasks.train.bootstrap_data import Page
 from tasks.train.bootstrap_text import CHARACTERS, is_share_alike, package_descriptions
-
-SMALL_PAGE = RenderConfig(
-    width=256,
-    height=96,
-    dpi=96,
-    font_sizes=(14, 15, 16),
-    margins=(4, 8),
-    fonts_en=("Liberation Serif", "Liberation Sans", "DejaVu Sans", "Caladea"),
-    links="text",
-)
 
 
 def clone_documents(corpus: Path = CORPUS) -> list[Document]:
@@ -34,6 +24,13 @@ def clone_documents(corpus: Path = CORPUS) -> list[Document]:
         intake.add(markdown.encode(), package, doc_id=name, source="package", family=package, language="en")
     corpus_documents = [d for d in documents if d.language == "en" and not is_share_alike(d.license)]
     return corpus_documents + intake.documents
+
+
+def small_page() -> RenderConfig:
+    """How the demo draws the pages it trains on."""
+    small = load_run(RUNS / "demo.toml").small
+    assert small is not None
+    return small
 
 
 def _has_table(node: Node) -> bool:
@@ -55,7 +52,7 @@ def draw_pages(documents: Iterable[Document], wanted: Callable[[str], bool], see
     """
     from tasks.render.document import render_document
 
-    config = SMALL_PAGE.model_copy(update={"seed": seed})
+    config = small_page().model_copy(update={"seed": seed})
     for document in documents:
         if wanted(document.family):
             for page in render_document(document, config).pages:

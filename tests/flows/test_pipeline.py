@@ -1,0 +1,129 @@
+"""The whole line as a user runs it, killed in every stage, against an undisturbed run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from flow_documents import write_documents
+
+RECTO = str(Path(sys.executable).with_name("recto"))
+KILLED_IN = ("draw", "publish", "sft", "grpo", "evaluate")
+RUN = """
+[collect]
+source = "folder"
+folder = "{folder}"
+
+[split]
+test_pages = 40
+
+[small]
+width = 256
+height = 96
+dpi = 96
+font_sizes = [14]
+margins = [4, 8]
+fonts_en = ["Liberation Sans"]
+links = "text"
+languages = ["en"]
+
+[model]
+max_new_tokens = 64
+
+[pages]
+max_label_chars = 60
+
+[sft]
+steps = 4
+batch = 2
+save_steps = 1
+
+[grpo]
+steps = 3
+prompts = 2
+generations = 2
+save_steps = 1
+
+[evaluate]
+pages = 6
+batch = 6
+resamples = 200
+"""
+
+
+@pytest.fixture
+def run_file(tmp_path: Path) -> Path:
+    folder = write_documents(tmp_path / "documents", 8)
+    path = tmp_path / "run.toml"
+    path.write_text(RUN.format(folder=folder))
+    return path
+
+
+def start(run_file: Path, home: Path, env: dict[str, str], out: Path) -> subprocess.Popen[bytes]:
+    with open(home.with_suffix(".log"), "ab") as log:
+        return subprocess.Popen(
+            [RECTO, "demo", "--run", str(run_file), "--out", str(out)],
+            env={**env, "RECTO_HOME": str(home)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def stages(home: Path, name: str) -> tuple[int, int]:
+    """How many folders of a stage were begun, and how many finished."""
+    folders = list((home / name).glob("*")) if (home / name).exists() else []
+    return len(folders), sum((f / "manifest.json").exists() for f in folders)
+
+
+def kill_in(stage: str, run_file: Path, home: Path, env: dict[str, str], out: Path) -> None:
+    process = start(run_file, home, env, out)
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline and process.poll() is None:
+        begun, done = stages(home, stage)
+        if begun > done:
+            break
+        time.sleep(0.01)
+    assert process.poll() is None, home.with_suffix(".log").read_text()[-3000:]
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def results(home: Path, out: Path) -> dict[str, bytes | str]:
+    """What must not depend on kills: the dataset, the adapters, the scores."""
+    found: dict[str, bytes | str] = {
+        str(p.relative_to(out)): p.read_bytes() for p in sorted((out / "dataset" / "data").glob("*.parquet"))
+    }
+    for stage in ("sft", "grpo"):
+        (folder,) = (home / stage).glob("*")
+        found[stage] = json.loads((folder / "checkpoint.json").read_text())["adapter_digest"]
+    (evaluated,) = (home / "evaluate").glob("*")
+    found["scores"] = (evaluated / "table.json").read_text()
+    return found
+
+
+@pytest.mark.timeout(900)
+def test_killed_in_every_stage_the_same_command_ends_with_the_same_result(
+    prefect_server: dict[str, str], run_file: Path, tmp_path: Path
+) -> None:
+    calm, killed = tmp_path / "calm", tmp_path / "killed"
+    process = start(run_file, calm, prefect_server, tmp_path / "calm-out")
+    assert process.wait(400) == 0, calm.with_suffix(".log").read_text()[-3000:]
+
+    for stage in KILLED_IN:
+        kill_in(stage, run_file, killed, prefect_server, tmp_path / "killed-out")
+    before = {p: p.stat().st_mtime_ns for p in killed.glob("*/*/manifest.json")}
+    process = start(run_file, killed, prefect_server, tmp_path / "killed-out")
+    log = killed.with_suffix(".log")
+    assert process.wait(400) == 0, log.read_text()[-3000:]
+    assert {p: p.stat().st_mtime_ns for p in before} == before, "a finished stage was done again"
+    assert results(killed, tmp_path / "killed-out") == results(calm, tmp_path / "calm-out")
+    last = log.read_text().strip().splitlines()[-1]
+    assert last == str(tmp_path / "killed-out" / "report.html")
+    assert "<html" in Path(last).read_text()[:400]
