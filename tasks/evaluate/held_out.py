@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tasks.config import EvaluateRun
-from tasks.records import StageRef, digest
+from tasks.model.load import trained_families
+from tasks.records import StageError, StageRef, digest
 from tasks.train.pages import DatasetPage, choose_pages, dataset_folder, read_images
 
 
@@ -22,16 +23,25 @@ class HeldOut:
 
 
 def held_out(dataset: StageRef, config: EvaluateRun) -> HeldOut:
-    """Choose test pages and read their images. Raises StageError where no test page fits [pages]."""
+    """Choose test pages and read their images. Pages of families that the base model has seen are left out.
+
+    Raises StageError where no test page fits [pages], or the base has seen them all.
+    """
     suited = choose_pages(dataset, "test", config.pages)
-    pages = spread(suited, config.evaluate.pages, config.evaluate.seed)
+    seen = trained_families(config.model.base)
+    unseen = [page for page in suited if page.family not in seen]
+    if not unseen:
+        raise StageError(
+            f"{dataset.uri}: {config.model.base} was trained on every family among the {len(suited)} test pages"
+        )
+    pages = spread(unseen, config.evaluate.pages, config.evaluate.seed)
     images = read_images(dataset, pages)
     folder = dataset_folder(dataset.uri)
     sources: dict[str, str] = {}
     for file in {page.file for page in pages}:
         table = folder.read_table(file, columns=["doc_id", "source"])
         sources |= dict(zip(table["doc_id"].to_pylist(), table["source"].to_pylist(), strict=True))
-    return HeldOut(pages, [images[page] for page in pages], [sources[page.doc_id] for page in pages], len(suited))
+    return HeldOut(pages, [images[page] for page in pages], [sources[page.doc_id] for page in pages], len(unseen))
 
 
 def spread(pages: Sequence[DatasetPage], limit: int, seed: int = 0) -> list[DatasetPage]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +31,12 @@ def resolve(base: str) -> str:
     if path.is_absolute() or base.startswith((".", "~")) or base.count("/") > 1 or not base:
         raise UsageError(f"{base or 'model.base'}: no such model folder")
     return base
+
+
+def trained_families(base: str) -> frozenset[str]:
+    """The families whose text the model is known to have been trained on (its `families.json`); none for most."""
+    path = Path(resolve(base)) / "families.json"
+    return frozenset(json.loads(path.read_text())) if path.is_file() else frozenset()
 
 
 def _not_available(base: str, error: Exception) -> UsageError:

@@ -75,5 +75,7 @@ def bootstrap(recipe_file: Path | None, work: Path, out: Path, look_every: int =
     found = measure(model, processor, recipe, texts, held_out)
     print(json.dumps(found, indent=1))
     tiny.save(model, processor, out)
+    families = {d.family for d in clone_documents() if not is_held_out(d.family)}
+    (out / "families.json").write_text(json.dumps(sorted(families), indent=1) + "\n")
     (out / "metrics.json").write_text(json.dumps(found, indent=1) + "\n")
     shutil.copy(work / "log.jsonl", out / "log.jsonl")
