@@ -1,0 +1,55 @@
+"""What decides an adapter besides its configuration and its dataset: the base weights and the libraries."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+from tasks.config import GrpoRun, SftRun
+from tasks.model.load import resolve
+from tasks.records import digest
+from tasks.train.adapter import file_digest
+
+LIBRARIES = ("torch", "transformers", "trl", "peft")
+
+
+def versions() -> dict[str, str]:
+    return {name: version(name) for name in LIBRARIES}
+
+
+def base_digest(base: str) -> str:
+    """Digest of the files of a model folder, or `name@revision` of a model of the Hub.
+
+    Raises UsageError for a folder that is missing or holds no model.
+    """
+    name = resolve(base)
+    if not Path(name).is_dir():
+        return f"{name}@{_revision(name)}"
+    files = sorted(p for p in Path(name).rglob("*") if p.is_file() and not p.name.startswith("."))
+    return _folder_digest(
+        tuple((p, p.relative_to(name).as_posix(), p.stat().st_size, p.stat().st_mtime_ns) for p in files)
+    )
+
+
+@lru_cache
+def _folder_digest(files: tuple[tuple[Path, str, int, int], ...]) -> str:
+    """Size and time are there for the cache: a file that changed is read again."""
+    return digest(*(text for path, name, _, _ in files for text in (name, file_digest(path))))
+
+
+@lru_cache
+def _revision(name: str) -> str:
+    """The commit that loading the name gives: the Hub's newest, or the downloaded one where the Hub is out of reach."""
+    import httpx
+    from huggingface_hub import HfApi, constants
+
+    try:
+        return HfApi().model_info(name).sha or "main"
+    except (OSError, httpx.HTTPError):
+        downloaded = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}" / "refs" / "main"
+        return downloaded.read_text().strip() if downloaded.is_file() else "main"
+
+
+def environment(config: SftRun | GrpoRun) -> str:
+    return digest(base_digest(config.model.base), *(f"{name} {v}" for name, v in versions().items()))

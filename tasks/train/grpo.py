@@ -1,0 +1,142 @@
+"""Refinement: the SFT adapter goes on by group-relative policy optimisation (arXiv 2402.03300, section 4)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tasks.config import GrpoRun
+from tasks.model.load import load_model, load_processor
+from tasks.records import StageRef
+from tasks.scoring import composite_reward, resolve_weights
+from tasks.stage import Counts, Stage
+from tasks.store import Folder
+from tasks.train.adapter import layers, save_adapter
+from tasks.train.checkpoints import scratch_folder
+from tasks.train.environment import environment
+from tasks.train.guards import check_adapter, check_context, check_prompt, trainable_parameters, trainer_prompt
+from tasks.train.pages import DatasetPage, draw, image_sizes, read_images, trainer_dataset
+from tasks.train.trainer import (
+    align_tokens,
+    common_arguments,
+    ends,
+    fit,
+    prepare_libraries,
+    usable_pages,
+    write_checkpoint,
+)
+
+
+def make_reward(weights: str | Mapping[str, float]) -> Callable[..., list[float]]:
+    """A reward function for TRL: totals of `composite_reward`; the mean of every part is logged as reward/<part>.
+
+    A mean is over the answers whose part is not None. Raises UsageError for weights that make no sense.
+    """
+    chosen = resolve_weights(weights)
+
+    def reward(
+        completions: list[Any], reference: list[str], log_metric: Callable[[str, float], None], **_: Any
+    ) -> list[float]:
+        scores = [
+            composite_reward(completion[-1]["content"].strip(), text, chosen)
+            for completion, text in zip(completions, reference, strict=True)
+        ]
+        for part in scores[0].parts:
+            if values := [value for score in scores if (value := score.parts[part]) is not None]:
+                log_metric(f"reward/{part}", sum(values) / len(values))
+        return [score.total for score in scores]
+
+    return reward
+
+
+def make_rows(config: GrpoRun, images: Mapping[DatasetPage, bytes], order: Sequence[DatasetPage]) -> Any:
+    """A dataset of images, prompt (a conversation) and reference (the label)."""
+    prompt = trainer_prompt(config.model.prompt)
+    return trainer_dataset(images, order, prompt=lambda _: prompt, reference=lambda page: page.markdown)
+
+
+def image_tokens(model: Any) -> list[int]:
+    names = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
+    return [getattr(model.config, name) for name in names]
+
+
+def make_trainer(config: GrpoRun, model: Any, processor: Any, rows: Any, scratch: Path) -> Any:
+    """TRL's GRPOTrainer; on a CPU with the shortcuts of `rollouts`.
+
+    Every step samples its own answers, from the whole distribution: a cut tail would bias the ratio of policies.
+    Only the tokens that stand for an image are barred: in an answer there is no image that the model could put there.
+    """
+    import torch
+    from trl import GRPOConfig, GRPOTrainer
+
+    from tasks.train.rollouts import SharedPagesTrainer
+
+    grpo = config.grpo
+    align_tokens(model, processor.tokenizer)
+    arguments = GRPOConfig(
+        **common_arguments(scratch, grpo.steps, grpo.prompts * grpo.generations, grpo.micro_batch),
+        num_generations=grpo.generations,
+        max_completion_length=config.model.max_new_tokens,
+        temperature=grpo.temperature,
+        top_p=1.0,
+        top_k=0,
+        beta=grpo.beta,
+        loss_type=grpo.loss_type,
+        generation_kwargs={"suppress_tokens": image_tokens(model)},
+        shuffle_dataset=False,
+        learning_rate=grpo.learning_rate,
+        lr_scheduler_type="linear",
+        save_steps=grpo.save_steps,
+        seed=grpo.seed,
+    )
+    trainer = GRPOTrainer if torch.cuda.is_available() else SharedPagesTrainer
+    return trainer(
+        model=model,
+        reward_funcs=make_reward(grpo.weights),
+        args=arguments,
+        train_dataset=rows,
+        processing_class=processor,
+    )
+
+
+def _grpo(folder: Folder, config: GrpoRun, dataset: StageRef, sft: StageRef) -> Counts:
+    """Go on training the adapter of `sft`; with steps = 0 it is passed on as it is.
+
+    Raises StageError (see `guards`), and UsageError for a model or weights that cannot be used.
+    """
+    prepare_libraries()
+    started = time.monotonic()
+    grpo, base = config.grpo, config.model.base
+    scratch = scratch_folder(folder, "grpo")
+    (Folder(sft.uri) / "adapter").pull(scratch / "adapter")
+    if not grpo.steps:
+        write_checkpoint(folder, scratch, grpo_stage, config, dataset, [], [], sft)
+        return {"steps": 0}
+    processor = load_processor(base)
+    pages, rejects = usable_pages("grpo", config, dataset, processor.tokenizer, grpo.prompts)
+    order = draw(pages, grpo.steps * grpo.prompts, "grpo", str(grpo.seed))
+    images = read_images(dataset, order)
+    model = load_model(base, config.model.dtype, scratch / "adapter", trainable=True)
+    check_adapter(model, config.lora, layers(config.lora))
+    trained = trainable_parameters(model)
+    check_context(model, processor, config.model.prompt, image_sizes(images), config.model.max_new_tokens)
+    check_prompt(processor, config.model.prompt)
+
+    rows = make_rows(config, images, order)
+    log = fit(make_trainer(config, model, processor, rows, scratch), folder, scratch, "grpo", "reward")
+    save_adapter(model, base, scratch / "adapter")
+    write_checkpoint(folder, scratch, grpo_stage, config, dataset, log, rejects, sft)
+    return {
+        "steps": grpo.steps,
+        "trainable parameters": trained,
+        "pages": len(images),
+        "too long": len(rejects),
+        **ends(log, "reward"),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+grpo_stage = Stage("grpo", 1, _grpo, environment)
+grpo = grpo_stage.task(retries=0, timeout_seconds=24 * 3600)

@@ -1,0 +1,96 @@
+"""Supervised warm-up: a fresh adapter learns to answer a page with its label."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tasks.config import SftRun
+from tasks.model.load import load_model, load_processor
+from tasks.model.prompts import prompt_text
+from tasks.records import StageRef
+from tasks.stage import Counts, Stage
+from tasks.store import Folder
+from tasks.train.adapter import add_adapter, save_adapter
+from tasks.train.checkpoints import scratch_folder
+from tasks.train.environment import environment
+from tasks.train.guards import answer_text, check_context, trainable_parameters
+from tasks.train.pages import DatasetPage, draw, image_sizes, read_images, trainer_dataset
+from tasks.train.trainer import (
+    align_tokens,
+    common_arguments,
+    ends,
+    fit,
+    prepare_libraries,
+    usable_pages,
+    write_checkpoint,
+)
+
+
+def make_rows(config: SftRun, processor: Any, images: Mapping[DatasetPage, bytes], order: Sequence[DatasetPage]) -> Any:
+    """A dataset of images, prompt and completion, both as plain text with the chat template filled in.
+
+    So the bytes before the answer are those of evaluation, and the answer is the label and the end token alone.
+    """
+    prompt, end = prompt_text(processor, config.model.prompt), processor.tokenizer.eos_token
+    return trainer_dataset(
+        images, order, prompt=lambda _: prompt, completion=lambda page: answer_text(page.markdown) + end
+    )
+
+
+def make_trainer(config: SftRun, model: Any, processor: Any, rows: Any, scratch: Path) -> Any:
+    """TRL's SFTTrainer, with the loss on the completion. Nothing is truncated: an image cut in two has no meaning."""
+    from trl import SFTConfig, SFTTrainer
+
+    sft = config.sft
+    align_tokens(model, processor.tokenizer)
+    arguments = SFTConfig(
+        **common_arguments(scratch, sft.steps, sft.batch, sft.micro_batch),
+        train_sampling_strategy="sequential",
+        completion_only_loss=True,
+        max_length=None,
+        learning_rate=sft.learning_rate,
+        lr_scheduler_type="cosine",
+        save_steps=sft.save_steps,
+        seed=sft.seed,
+    )
+    return SFTTrainer(model=model, args=arguments, train_dataset=rows, processing_class=processor)
+
+
+def _sft(folder: Folder, config: SftRun, dataset: StageRef) -> Counts:
+    """Train an adapter on the train pages; see `trainer.write_checkpoint` for what the folder holds.
+
+    Raises StageError (see `guards`), and UsageError for a model that cannot be had.
+    """
+    prepare_libraries()
+    started = time.monotonic()
+    sft, base = config.sft, config.model.base
+    processor = load_processor(base)
+    pages, rejects = usable_pages("sft", config, dataset, processor.tokenizer, sft.batch)
+    order = draw(pages, max(1, sft.steps) * sft.batch, "sft", str(sft.seed))
+    images = read_images(dataset, order)
+    model = add_adapter(load_model(base, config.model.dtype, trainable=True), config.lora, sft.seed)
+    trained = trainable_parameters(model)
+    check_context(model, processor, config.model.prompt, image_sizes(images), config.model.max_new_tokens)
+
+    scratch = scratch_folder(folder, "sft")
+    log: list[dict[str, Any]] = []
+    if sft.steps:
+        rows = make_rows(config, processor, images, order)
+        log = fit(make_trainer(config, model, processor, rows, scratch), folder, scratch, "sft", "loss")
+    save_adapter(model, base, scratch / "adapter")
+    write_checkpoint(folder, scratch, sft_stage, config, dataset, log, rejects)
+    return {
+        "steps": sft.steps,
+        "trainable parameters": trained,
+        "pages": len(images),
+        "too long": len(rejects),
+        **ends(log, "loss"),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+sft_stage = Stage("sft", 1, _sft, environment)
+sft = sft_stage.task(retries=0, timeout_seconds=24 * 3600)

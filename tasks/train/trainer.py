@@ -1,0 +1,176 @@
+"""What SFT and GRPO share: the trainer's arguments, a fit that resumes, and what a finished stage folder holds."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tasks.config import GrpoRun, SftRun
+from tasks.records import Reason, Reject, StageError, StageRef, UsageError
+from tasks.stage import Stage
+from tasks.store import Folder
+from tasks.train.adapter import WEIGHTS, file_digest, part_digests
+from tasks.train.checkpoints import FOLDER, pull_checkpoint
+from tasks.train.environment import base_digest, versions
+from tasks.train.guards import check_changed, split_too_long
+from tasks.train.pages import DatasetPage, choose_pages
+
+WARM_UP = 5
+"""Steps in which the learning rate climbs."""
+
+
+def prepare_libraries() -> None:
+    """Make trl and peft importable and quiet. Call before either is imported."""
+    from tasks.model.torchvision_cpu import declare_operators
+
+    declare_operators()
+    import datasets
+    import transformers
+    from huggingface_hub import constants
+
+    constants.HF_HUB_DISABLE_TELEMETRY = True  # trl reports every trainer that is made
+    datasets.disable_progress_bars()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def align_tokens(model: Any, tokenizer: Any) -> None:
+    """Tell the model's outer configuration the tokenizer's special tokens, which Qwen3-VL has in its text part only.
+
+    The trainer would do so itself, with a warning.
+    """
+    model.config.eos_token_id = tokenizer.eos_token_id
+    for config in (model.config, model.generation_config):
+        config.bos_token_id, config.pad_token_id = tokenizer.bos_token_id, tokenizer.pad_token_id
+
+
+def common_arguments(scratch: Path, steps: int, batch: int, micro_batch: int) -> dict[str, Any]:
+    """The trainer's arguments that do not depend on the method.
+
+    A step's `batch` is worked off in parts of `micro_batch` (0: at once). Rows come in the order of the dataset.
+    On a GPU, and on a CPU that computes in bfloat16, that is what most products are computed in (the adapter stays
+    float32). On a GPU activations are computed again for the gradient rather than kept.
+    """
+    import torch
+
+    gpu = torch.cuda.is_available()
+    part = micro_batch or batch
+    if batch % part:
+        raise UsageError(f"micro_batch = {part} does not divide a step's {batch} answers")
+    return {
+        "output_dir": str(scratch),
+        "max_steps": steps,
+        "per_device_train_batch_size": part,
+        "gradient_accumulation_steps": batch // part,
+        "warmup_steps": min(WARM_UP, steps // 2),
+        "use_cpu": not gpu,
+        "bf16": gpu or has_bfloat16(),
+        "gradient_checkpointing": gpu,
+        "gradient_checkpointing_kwargs": {"use_reentrant": False} if gpu else None,
+        "dataloader_pin_memory": gpu,
+        "remove_unused_columns": False,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "save_strategy": "steps",
+        "report_to": [],
+        "disable_tqdm": True,
+    }
+
+
+def has_bfloat16() -> bool:
+    """Whether this CPU has instructions for bfloat16; where it is emulated, it is slower than float32."""
+    import torch
+
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def fit(trainer: Any, folder: Folder, scratch: Path, name: str, shown: str) -> list[dict[str, Any]]:
+    """Train to the end, from the newest checkpoint in the store if there is one; returns the log, a row a step.
+
+    `shown` is the logged value that the progress bar of the stage `name` shows.
+
+    Raises AdapterUnchangedError and NotFiniteError.
+    """
+    from transformers.trainer_callback import PrinterCallback
+
+    from tasks.train.callbacks import Bar, PushCheckpoints, StopAtNonsense
+
+    checkpoints = folder / FOLDER
+    bar = Bar(name, shown)
+    trainer.remove_callback(PrinterCallback)
+    for callback in (StopAtNonsense(), PushCheckpoints(checkpoints), bar):
+        trainer.add_callback(callback)
+    before = part_digests(trainer.model)
+    resume = pull_checkpoint(checkpoints, scratch)
+    try:
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    finally:
+        bar.close()
+    check_changed(before, part_digests(trainer.model), trainer.state.global_step)
+    rows = [row for row in trainer.state.log_history if "loss" in row]
+    # trl counts tokens anew after a resume
+    return [{key: value for key, value in row.items() if key != "num_tokens"} for row in rows]
+
+
+def write_checkpoint(
+    folder: Folder,
+    scratch: Path,
+    stage: Stage,
+    config: SftRun | GrpoRun,
+    dataset: StageRef,
+    log: Sequence[Mapping[str, Any]],
+    rejects: Sequence[Reject],
+    sft: StageRef | None = None,
+) -> None:
+    """Fill the stage folder from `scratch / "adapter"`, then drop what only a killed run needs."""
+    (folder / "adapter").push(scratch / "adapter")
+    folder.write("log.jsonl", "".join(json.dumps(row, sort_keys=True) + "\n" for row in log).encode())
+    folder.write_json("config.json", config.model_dump(mode="json"))
+    folder.write_rejects(rejects)
+    folder.write_json(
+        "checkpoint.json",
+        {
+            "stage": stage.name,
+            "stage_version": stage.version,
+            "base": config.model.base,
+            "base_digest": base_digest(config.model.base),
+            "dataset_digest": dataset.digest,
+            "sft_digest": sft.digest if sft else None,
+            "adapter_digest": file_digest(scratch / "adapter" / WEIGHTS),
+            "versions": versions(),
+        },
+    )
+    (folder / FOLDER).delete()
+    shutil.rmtree(scratch)
+
+
+def usable_pages(
+    stage: str, config: SftRun | GrpoRun, dataset: StageRef, tokenizer: Any, at_least: int
+) -> tuple[list[DatasetPage], list[Reject]]:
+    """The train pages that fit the configuration, and as rejects those whose label is longer than an answer can be.
+
+    Raises StageError where fewer than `at_least` are left.
+    """
+    most = config.model.max_new_tokens
+    pages, long = split_too_long(choose_pages(dataset, "train", config.pages, at_least), tokenizer, most)
+    if len(pages) < at_least:
+        raise StageError(
+            f"{dataset.uri}: {len(long)} of {len(pages) + len(long)} pages have labels of more than {most} tokens,"
+            f" {at_least} others are needed; raise model.max_new_tokens or lower pages.max_label_chars"
+        )
+    return pages, [
+        Reject(stage, Reason.TOO_LONG, page.doc_id, page.page_num, f"label of {tokens} tokens, answers have {most}")
+        for page, tokens in long
+    ]
+
+
+def ends(log: Sequence[Mapping[str, Any]], name: str) -> dict[str, float]:
+    """Means of a logged value over the first and over the last tenth of the steps."""
+    if not log:
+        return {}
+    count = max(1, len(log) // 10)
+    first, last = (sum(row[name] for row in rows) / count for rows in (log[:count], log[-count:]))
+    return {f"first {name}": round(first, 4), f"last {name}": round(last, 4)}
