@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 from tasks.records import Document, Reject, StageError, StageRef, UsageError
 
 MANIFEST = "manifest.json"
+PART = ".part"
 DEFAULT_HOME = Path(__file__).parent.parent / ".recto"
 
 
@@ -57,17 +59,26 @@ class Folder:
         if "file" not in fs.protocol:
             fs.pipe_file(target, data)  # object stores put atomically
             return
-        part = f"{target}.{uuid.uuid4().hex[:8]}.part"
-        with open(part, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, target)
+        part = f"{target}.{uuid.uuid4().hex[:8]}{PART}"
+        try:
+            with open(part, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, target)
+        finally:
+            Path(part).unlink(missing_ok=True)
 
     def names(self, pattern: str = "**") -> list[str]:
-        """Names of the files below that match, sorted."""
+        """Names of the files below that match, sorted: `*` is any part of one name, `**` goes on into folders.
+
+        What a killed process left half-written is no file.
+        """
         fs, path = self._fs()
-        return sorted(p[len(path) + 1 :] for p in fs.glob(f"{path}/{pattern}") if fs.isfile(p))
+        # a folder's own name may hold what a glob would read as a pattern
+        wanted = re.compile(re.escape(pattern).replace(r"\*\*", ".*").replace(r"\*", "[^/]*"))
+        below = (p[len(path) + 1 :] for p in fs.find(path))
+        return sorted(name for name in below if wanted.fullmatch(name) and not name.endswith(PART))
 
     def delete(self) -> None:
         fs, path = self._fs()
@@ -110,7 +121,8 @@ class Folder:
         self.write("rejects.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
 
     def read_rejects(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.read("rejects.jsonl").decode().splitlines()]
+        # not splitlines: a detail may hold one of the other characters that end a line
+        return [json.loads(line) for line in self.read("rejects.jsonl").decode().split("\n") if line]
 
 
 def finished(folder: Folder) -> Mapping[str, Any] | None:

@@ -17,7 +17,8 @@ from tasks.render.cache import PageFile
 from tasks.stage import Counts, Stage
 from tasks.store import MANIFEST, Folder, finished, home, read_documents, write_documents
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
+CONTENT = "content.json"
 ROWS_PER_GROUP = 64  # small groups, so that a viewer or a stream reads few images at a time
 
 
@@ -56,18 +57,14 @@ def _publish(
     collected, rendered, split = stages
     documents = {d.doc_id: d for d in read_documents(Folder(collected.uri))}
     index = {(p["doc_id"], p["page_num"]): p for p in Folder(rendered.uri).read_table("pages.parquet").to_pylist()}
-    shards: dict[str, list[dict[str, Any]]] = {
-        f"data/{side}-{i:05d}-of-{config.shards:05d}.parquet": []
-        for side in ("train", "test")
-        for i in range(config.shards)
-    }
+    shards: dict[str, list[dict[str, Any]]] = defaultdict(list)  # `datasets` stumbles over a shard without rows
     for row in Folder(split.uri).read_table("assignment.parquet").to_pylist():
         bucket = _bucket(row["doc_id"], config.shards)
         shards[f"data/{row['split']}-{bucket:05d}-of-{config.shards:05d}.parquet"].append(row)
-    before = (finished(Folder(previous)) or {}).get("shards", {}) if previous else {}
+    before = _shards(Folder(previous)) if previous else {}
     digests = {}
-    for name, rows in shards.items():
-        key = digest(SCHEMA_VERSION, *(f"{r['file']} {r['page_num']}" for r in rows), length=32)
+    for name, rows in sorted(shards.items()):
+        key = digest(SCHEMA_VERSION, *(_identity(r, documents[r["doc_id"]]) for r in rows), length=32)
         if before.get(name) == key:
             folder.write(name, Folder(previous).read(name))
         else:
@@ -86,8 +83,22 @@ def _publish(
     text = card(config, list(documents.values()), list(index.values()), collected, rendered, split, rejects)
     folder.write("README.md", text.encode())
     content = digest(*(f"{n} {d}" for n, d in sorted(digests.items())), digest(text), length=32)
-    folder.write_json("content.json", {"shards": digests, "content": content})
+    folder.write_json(CONTENT, {"shards": digests, "content": content})
     return {**{k: split.counts[k] for k in ("train", "test")}, "documents": len(documents), "shards": len(shards)}
+
+
+def _shards(published: Folder) -> Mapping[str, str]:
+    """Shard -> digest of what it holds, of a finished publish stage; nothing where it is gone."""
+    if finished(published) is None:
+        return {}
+    shards: dict[str, str] = published.read_json(CONTENT)["shards"]
+    return shards
+
+
+def _identity(row: Mapping[str, Any], document: Document) -> str:
+    """All that decides a row of a shard: the page as drawn, and what is said of its document."""
+    said = (document.doc_id, document.language, document.source, document.license, document.family)
+    return digest(row["file"], str(row["page_num"]), *said, length=32)
 
 
 def _shard(
@@ -106,7 +117,7 @@ def _shard(
             while len(waiting) >= ROWS_PER_GROUP:
                 writer.write_table(pa.Table.from_pylist(waiting[:ROWS_PER_GROUP], schema))
                 del waiting[:ROWS_PER_GROUP]
-        if waiting:  # `datasets` cannot read a row group without rows
+        if waiting:
             writer.write_table(pa.Table.from_pylist(waiting, schema))
     return bytes(sink.getvalue().to_pybytes())
 
@@ -136,12 +147,12 @@ def export(stage: StageRef, out: Folder, **notes: str) -> DatasetRef:
     Raises UsageError where `out` holds something else than a dataset of this project.
     """
     source = Folder(stage.uri)
-    manifest = {**(finished(source) or {}), **source.read_json("content.json"), **notes}
+    manifest = {**(finished(source) or {}), **source.read_json(CONTENT), **notes}
     standing = check_out(out)
     if standing == manifest:
         return DatasetRef(out.uri, manifest["content"])
     (out / MANIFEST).delete()
-    names = [n for n in source.names() if n not in (MANIFEST, "content.json")]
+    names = [n for n in source.names() if n not in (MANIFEST, CONTENT)]
     names.sort(key=lambda n: n != LEDGER_FILE)  # the ledger first: by it a half-written folder is known as ours
     for name in sorted(set(out.names("data/*") + out.names("pdf/*")) - set(names)):
         (out / name).delete()
@@ -168,6 +179,8 @@ def previous_ledger(out: Folder, base: str) -> str:
 
 def check_out(out: Folder) -> Mapping[str, Any]:
     """The manifest that stands in `out`, empty where there is none yet. Raises UsageError for a foreign folder."""
+    if out.uri.rstrip("/") == home().rstrip("/"):
+        raise UsageError(f"{out.uri}: the store itself (RECTO_HOME); choose another folder")
     standing = finished(out)
     if standing is not None and "shards" not in standing:
         raise UsageError(f"{out.uri}: its {MANIFEST} is not a dataset's; choose another folder")
@@ -185,7 +198,7 @@ def dataset_at(reference: str) -> StageRef:
     folder = Folder(reference)
     if (manifest := finished(folder)) is not None:
         content = manifest.get("content") or (
-            folder.exists("content.json") and folder.read_json("content.json")["content"]
+            folder.exists(CONTENT) and folder.read_json(CONTENT)["content"]
         )
         if content:
             return StageRef(reference, str(content), manifest["counts"])

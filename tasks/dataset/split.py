@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.config import SplitConfig
-from tasks.records import Reason, Reject, StageRef, digest, family_rank
+from tasks.records import Reason, Reject, StageError, StageRef, digest, family_rank
 from tasks.stage import Counts, Stage
 from tasks.store import Folder, home
 
@@ -39,7 +39,8 @@ def deal(pages: Iterable[Mapping[str, Any]], ledger: Mapping[str, str], config: 
     count = sum(c["all"] for c in held.values())
     if not count:
         return {}
-    share = max(config.test_share, min(config.test_pages, _MOST * count) / count) if config.test_share else 0.0
+    divisible = config.test_share and len(held) > 1  # one family alone is there to train on
+    share = max(config.test_share, min(config.test_pages, _MOST * count) / count) if divisible else 0.0
     quota = {key: max(1.0, share * n) for key, n in total.items()}
     filled: Counter[str] = Counter()
     for family, split in ledger.items():
@@ -54,7 +55,7 @@ def deal(pages: Iterable[Mapping[str, Any]], ledger: Mapping[str, str], config: 
         dealt[family] = "test" if share and wanted and fits else "train"
         if dealt[family] == "test":
             filled.update(strata)
-    if share and len(held) > 1 and "test" not in {**ledger, **dealt}.values() and new:
+    if share and "test" not in {**ledger, **dealt}.values() and new:
         dealt[min(new, key=lambda f: (held[f]["all"], family_rank(f, config.seed)))] = "test"  # all were too large
     return dealt
 
@@ -108,6 +109,8 @@ def _split(folder: Folder, config: SplitConfig, rendered: StageRef, previous: st
     index = Folder(rendered.uri).read_table("pages.parquet")
     kept = [p for p in index.to_pylist() if not p["reject"]]
     rows = read_ledger(Folder(home()) / "ledgers" / previous) if previous else []
+    if previous and not rows:
+        raise StageError(f"ledger {previous} is not in {home()}/ledgers: without it old families would move; run again")
     ledger = {r["family"]: r["split"] for r in rows}
     dealt = deal(kept, ledger, config)
     revision = digest(rendered.digest, ledger_digest(rows))

@@ -15,7 +15,7 @@ from tasks.store import Folder
 if TYPE_CHECKING:
     from tasks.render.document import Rendered
 
-VERSION = 1
+VERSION = 2
 """Raised when the code changes what a page looks like or what its label says."""
 
 SCHEMA = pa.schema(
@@ -103,5 +103,6 @@ class PageFile:
 def page_file(home: Folder, document: Document, config: RenderConfig) -> PageFile:
     """Where the document's pages are cached."""
     looks = config.model_dump_json(exclude=_NOT_THE_LOOKS)
-    key = digest("pages", str(VERSION), drawing_digest(), looks, document.doc_id, document.language, document.markdown, length=32)
+    text = (document.doc_id, document.language, document.markdown)
+    key = digest("pages", str(VERSION), drawing_digest(), looks, *text, length=32)
     return PageFile(home / "pages" / key[:2], f"{key}.parquet")

@@ -18,6 +18,7 @@ from tasks.render.style import Style
 _MASKED = str.maketrans("", "", "".join(TASK_BOX.values()) + "•◦▪")
 _POINTS = 0.75  # per CSS px
 _SLACK = 1.0  # CSS px a box may reach beyond its page or into another
+_ROWS = 256  # boxes compared with their neighbours at once
 
 
 def _letters(text: str) -> str:
@@ -65,14 +66,23 @@ def geometry_fault(page: PageBoxes, style: Style) -> str:
         | (y1 > style.height - bottom + _SLACK + style.font_size)
     )
     if outside.any():
-        i = int(outside.argmax())
-        return f"text at {tuple(round(float(v)) for v in boxes[i])} px is outside the content box"
-    width = np.minimum(x1[:, None], x1) - np.maximum(x0[:, None], x0)
-    height = np.minimum(y1[:, None], y1) - np.maximum(y0[:, None], y0)
-    # boxes are as high as their line: half of the lower one must be covered before anything is hidden
-    covered = (width > _SLACK) & (height > 0.5 * np.minimum((y1 - y0)[:, None], y1 - y0))
-    np.fill_diagonal(covered, False)
-    if covered.any():
-        i, j = (int(v) for v in np.unravel_index(int(covered.argmax()), covered.shape))
-        return f"text at {tuple(round(float(v)) for v in boxes[i])} px overlaps {tuple(round(float(v)) for v in boxes[j])}"
+        return f"text at {_whole(boxes[int(outside.argmax())])} px is outside the content box"
+    order = np.argsort(y0, kind="stable")
+    x0, y0, x1, y1 = boxes[order].T
+    for at in range(0, len(order), _ROWS):
+        i = slice(at, at + _ROWS)
+        # boxes from the first of these on that begin above the lowest end of these: nothing else can touch them
+        j = slice(at, int(np.searchsorted(y0, y1[i].max())))
+        width = np.minimum(x1[i, None], x1[j]) - np.maximum(x0[i, None], x0[j])
+        height = np.minimum(y1[i, None], y1[j]) - np.maximum(y0[i, None], y0[j])
+        # boxes are as high as their line: half of the lower one must be covered before anything is hidden
+        covered = (width > _SLACK) & (height > 0.5 * np.minimum((y1 - y0)[i, None], (y1 - y0)[j]))
+        np.fill_diagonal(covered, False)
+        if covered.any():
+            a, b = (at + int(v) for v in np.unravel_index(int(covered.argmax()), covered.shape))
+            return f"text at {_whole(boxes[order[a]])} px overlaps {_whole(boxes[order[b]])}"
     return ""
+
+
+def _whole(box: Any) -> tuple[int, ...]:
+    return tuple(round(float(v)) for v in box)

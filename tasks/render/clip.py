@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tasks.markdown import BLOCKS, SPACE, Node
@@ -29,7 +29,10 @@ class Clipper:
     def _shows(self, n: Numbered) -> bool:
         if n.first == n.last:  # nothing to see in it: it is here if its neighbours on both sides are
             return self.first < n.first < self.last
-        return n.first < self.last and n.last > self.first
+        if n.first < self.last and n.last > self.first:
+            return True
+        # the last rows of a table may show nothing but its head, again
+        return bool(self.page.repeated) and any(child.element in self.page.repeated for child in _below(n))
 
     def _copy(self, n: Numbered, children: list[Node], **changes: object) -> Node:
         node = Node(n.kind, n.node.start, n.node.end, n.node.arg, n.node.text, children)
@@ -97,7 +100,7 @@ class Clipper:
     def _table(self, n: Numbered) -> list[Node]:
         head, *rows = n.children
         shown = [self._copy(row, [self._cell(c) for c in row.children]) for row in rows if self._shows(row)]
-        if any(cell.element in self.page.repeated for cell in head.children):
+        if any(n.element in self.page.repeated for n in _below(head)):
             whole = Clipper(self.page, 0, head.last, self.links)
             cells = [whole._cell(c) for c in head.children]
         elif self._shows(head):
@@ -156,6 +159,12 @@ class Clipper:
         line = text.rfind("\n", 0, inside[0]) + 1
         start = line if not text[line : inside[0]].strip() else inside[0]
         return text[start : inside[-1] + 1]
+
+
+def _below(n: Numbered) -> Iterator[Numbered]:
+    for child in n.children:
+        yield child
+        yield from _below(child)
 
 
 def _has_text(node: Node) -> bool:

@@ -117,7 +117,7 @@ def _page(
         label = write_label(clipper.document(page_html.root))
     except LabelError as e:
         reason, detail = Reason.LABEL_STRUCTURE, str(e)
-    if not layout.ordinals:
+    if all(page_html.chars[o].isspace() for o in layout.ordinals):
         reason, detail = Reason.BLANK, "no visible character"
     else:
         measured = agreement(label, shown_text(pdf_page, style.content_box, layout.marker_rects))
@@ -141,13 +141,22 @@ def _page(
 
 
 def _fault(
-    config: RenderConfig, style: Style, page_html: PageHtml, layout: PageBoxes, span: Span, measured: float, font_fault: str
+    config: RenderConfig,
+    style: Style,
+    page_html: PageHtml,
+    layout: PageBoxes,
+    span: Span,
+    measured: float,
+    font_fault: str,
 ) -> tuple[Reason, str] | None:
     """The first check the page fails, with what was seen."""
     if layout.mismatches:
         return Reason.CHARACTER_MISMATCH, "; ".join(layout.mismatches[:3])
     if layout.ordinals != list(range(span.first, span.last)):
-        return Reason.NOT_CONTIGUOUS, f"shows {len(layout.ordinals)} characters, its interval holds {span.last - span.first}"
+        return (
+            Reason.NOT_CONTIGUOUS,
+            f"shows {len(layout.ordinals)} characters, its interval holds {span.last - span.first}",
+        )
     if missing := uncovered("".join(page_html.chars[span.first : span.last]), style.families):
         return Reason.MISSING_GLYPH, " ".join(f"U+{ord(c):04X}" for c in sorted(missing)[:8])
     if font_fault:

@@ -38,7 +38,11 @@ def installed() -> dict[str, tuple[Path, ...]]:
     command = ["fc-list", ":", "family", "file"]
     try:
         listing = subprocess.run(
-            command, env={**os.environ, "FONTCONFIG_FILE": str(FONTCONFIG_FILE)}, capture_output=True, text=True, check=True
+            command,
+            env={**os.environ, "FONTCONFIG_FILE": str(FONTCONFIG_FILE)},
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
     except FileNotFoundError:
         raise StageError("fc-list is not installed; install the package fontconfig") from None

@@ -4,18 +4,13 @@ read the plain spelling as something else."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from tasks.markdown import Node, parse
 from tasks.render.clip import paragraphs
+from tasks.render.inline import spell
 from tasks.render.shape import Shape, inline_shape, shape
 
-_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
-_SPECIAL = re.compile(
-    r"(\\(?=[!-/:-@\[-`{-~])|[*`\[\]<~]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)|!(?=\[)"
-    r"|^(?:[#>=|:]|[-+](?=\s|$|-))|(?<=\n)(?:[#>=|:]|[-+](?=\s|$|-))|#(?=#*$))"
-)
-_NUMBER = re.compile(r"(^|\n)(\d{1,9})([.)])(?=\s|$)")
 _ALIGN = {"None": "---", "Left": ":---", "Right": "---:", "Center": ":---:"}
 
 
@@ -49,18 +44,6 @@ def _difference(a: Shape, b: Shape) -> str:
     return f"{a!r:.120} reads back as {b!r:.120}"
 
 
-def _plain(text: str) -> str:
-    return text
-
-
-def _escape_special(text: str) -> str:
-    return _NUMBER.sub(r"\1\2\\\3", _SPECIAL.sub(r"\\\1", text))
-
-
-def _escape_all(text: str) -> str:
-    return _PUNCTUATION.sub(r"\\\1", text)
-
-
 class _Writer:
     """Writes blocks; `tight` keeps the parts of list items on adjacent lines where the list was tight."""
 
@@ -84,8 +67,7 @@ class _Writer:
             case "Paragraph":
                 return _inline_block(node, lambda text: text)
             case "Heading":
-                marks = "#" * node.arg
-                return _inline_block(node, lambda text: f"{marks} {text}")
+                return _inline_block(node, _heading(node))
             case "CodeBlock":
                 return _fence(node)
             case "BlockQuote":
@@ -95,7 +77,7 @@ class _Writer:
             case "Table":
                 return _table(node)
             case "Rule":
-                return "***" if in_item else "---"
+                return "___" if in_item else "---"  # no list's mark, and no underline of a heading
             case "FootnoteDefinition":
                 return f"[^{node.arg}]: " + _indent(self.blocks(node.children), 4)
             case _:
@@ -136,97 +118,46 @@ def _table(node: Node) -> str:
 
 
 def _cell(cell: Node) -> str:
-    expected = inline_shape(cell)
-
-    def accepted(text: str) -> bool:
+    def read(text: str) -> Shape | None:
         root = parse(f"| {text} |\n| --- |\n")
-        table = root.children[0] if root.children else root
-        return table.kind == "Table" and len(table.children) == 1 and inline_shape(table.children[0].children[0]) == expected
+        table = root.children[0] if len(root.children) == 1 else root
+        if table.kind != "Table" or len(table.children) != 1:
+            return None
+        return _inline_shape(table.children[0].children[0])
 
-    return _spell(cell, accepted, "|")
+    return spell(cell.children, inline_shape(cell), read, cell=True)
 
 
 def _inline_block(node: Node, dress: Callable[[str], str]) -> str:
-    expected = ("Root", None, shape(node))
-    task = node.children and node.children[0].kind == "TaskListMarker"
+    task = bool(node.children) and node.children[0].kind == "TaskListMarker"
     prefix = "- " if task else ""  # a task box is one only inside an item
 
-    def accepted(text: str) -> bool:
-        root = parse(prefix + dress(text))
-        if task:
-            item = root.children[0].children[0] if root.children and root.children[0].kind == "List" else root
-            return shape(Node("Root", 0, 0, children=item.children)) == expected
-        return shape(root) == expected
+    def read(text: str) -> Shape | None:
+        blocks = parse(prefix + _indent(dress(text), len(prefix))).children
+        if task and len(blocks) == 1 and blocks[0].kind == "List":
+            blocks = paragraphs(blocks[0].children[0].children)
+        if len(blocks) != 1 or (blocks[0].kind, blocks[0].arg) != (node.kind, node.arg):
+            return None
+        return _inline_shape(blocks[0])
 
-    return dress(_spell(node, accepted, ""))
-
-
-def _spell(node: Node, accepted: Callable[[str], bool], also: str) -> str:
-    """The plainest spelling of a block's inline content that reads back as it should."""
-    text = ""
-    for escape in (_plain, _escape_special, _escape_all):
-        for emphasis in ("*", "_"):
-            text = _write_inline(node.children, escape, emphasis).strip(" \n\t")
-            if also:
-                text = re.sub(rf"(?<!\\){re.escape(also)}", "\\\\" + also, text)
-            try:
-                if accepted(text):
-                    return text
-            except ValueError:
-                continue
-    return text  # the page's own check names what is wrong
+    return dress(spell(node.children, inline_shape(node), read))
 
 
-def _write_inline(children: Sequence[Node], escape: Callable[[str], str], emphasis: str) -> str:
-    out: list[str] = []
-    run: list[str] = []  # adjacent text is escaped as one, for the parser reads it as one
-
-    def flush() -> None:
-        if run:
-            out.append(escape("".join(run)))
-            run.clear()
-
-    for node in children:
-        if node.kind == "Text":
-            run.append(re.sub(r"[ \t]+", " ", node.text))
-            continue
-        if node.kind == "SoftBreak":
-            run.append(" ")
-            continue
-        flush()
-        match node.kind:
-            case "HardBreak":
-                out.append("\\\n")
-            case "Code":
-                out.append(_code_span(node.text))
-            case "FootnoteReference":
-                out.append(f"[^{node.text}]")
-            case "TaskListMarker":
-                out.append("[x] " if node.arg else "[ ] ")
-            case "Link":
-                out.append(_link(_write_inline(node.children, escape, emphasis), node.arg, escape is not _plain))
-            case _:
-                mark = {"Emphasis": emphasis, "Strong": "**", "Strikethrough": "~~"}[node.kind]
-                text = _write_inline(node.children, escape, "_" if emphasis == "*" else "*")
-                inner = text.strip()
-                lead, _, trail = text.partition(inner)
-                out.append(f"{lead}{mark}{inner}{mark}{trail}")
-    flush()
-    return "".join(out)
+def _inline_shape(node: Node) -> Shape | None:
+    try:
+        return inline_shape(node)
+    except ValueError:  # something a page does not hold, such as HTML
+        return None
 
 
-def _code_span(text: str) -> str:
-    runs = {len(run) for run in re.findall(r"`+", text)}
-    ticks = "`" * next(n for n in range(1, len(runs) + 2) if n not in runs)
-    pad = " " if text.startswith("`") or text.endswith("`") or (text[:1] == text[-1:] == " " and text.strip()) else ""
-    return f"{ticks}{pad}{text}{pad}{ticks}"
+def _heading(node: Node) -> Callable[[str], str]:
+    """A heading of several lines, or behind a task box, has only the underlined form."""
+    if any(child.kind in ("HardBreak", "TaskListMarker") for child in _descendants(node)):
+        return lambda text: f"{text}\n{'===' if node.arg == 1 else '---'}"
+    return lambda text: f"{'#' * node.arg} {text}"
 
 
-def _link(text: str, target: str, escaped: bool) -> str:
-    if text == target and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]*", target):
-        return f"<{target}>"
-    if escaped:
-        target = target.replace("\\", "\\\\").replace("&", "&amp;")
-    if re.search(r"[\s()<>]", target):
-        target = "<" + re.sub(r"([<>])", r"\\\1", target) + ">"
-    return f"[{text}]({target})"
+def _descendants(node: Node) -> Iterator[Node]:
+    for child in node.children:
+        yield child
+        yield from _descendants(child)

@@ -22,6 +22,9 @@ from weasyprint.formatting_structure import boxes  # noqa: E402
 from weasyprint.text.ffi import pango  # noqa: E402
 from weasyprint.urls import URLFetcher  # noqa: E402
 
+_FILLER = "\u200b"
+"""What WeasyPrint puts into a list item that holds nothing. Normalised Markdown never holds it."""
+
 Rect = tuple[float, float, float, float]
 """x0, y0, x1, y1 in CSS px from the top left of the page."""
 
@@ -85,7 +88,10 @@ def _leaves(box: Any) -> Iterator[Any]:
 
 
 def _rect(box: Any) -> Rect:
-    return (box.position_x, box.position_y, box.position_x + box.width, box.position_y + box.height)
+    width = box.width
+    if isinstance(box, boxes.TextBox):  # wide spaces hang over the end of a line, where nothing of them is seen
+        width -= (len(box.text) - len(box.text.rstrip("\u3000"))) * float(box.style["font_size"])
+    return (box.position_x, box.position_y, box.position_x + max(0.0, width), box.position_y + box.height)
 
 
 def read_pages(laid_out: Any, page_html: PageHtml) -> list[PageBoxes]:
@@ -106,7 +112,7 @@ def _read_page(page_box: Any, page_html: PageHtml, cursor: list[int]) -> PageBox
         elif tag.endswith("::marker"):
             page.markers.add(element)
             page.marker_rects.append(_rect(box))
-        elif box.text.strip(" \n\t\r\f\v"):
+        elif box.text.strip(" \n\t\r\f\v") and box.text != _FILLER:
             page.text.append(_rect(box))
             if element < 0:
                 page.mismatches.append(f"text {box.text[:30]!r} outside every element")

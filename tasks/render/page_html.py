@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from tasks.markdown import BLOCKS, SPACE, Node, parse
 
 TASK_BOX = {True: "☑", False: "☐"}
-_INLINE_TAGS = {"Emphasis": "em", "Strong": "strong", "Strikethrough": "s", "Link": "a"}
+_INLINE_TAGS = {"Emphasis": "em", "Strong": "strong", "Strikethrough": "s", "Link": "span"}
 
 
 @dataclass(slots=True, eq=False)
@@ -107,7 +107,8 @@ class PageHtml:
                 self._leaf(numbered, "span", TASK_BOX[node.arg])
                 self._out.append(" ")
             case _ if node.kind in _INLINE_TAGS:
-                self._tag(numbered, _INLINE_TAGS[node.kind])
+                # an <a> in an <a>, an address in a link's text, would be taken out of it by the HTML parser
+                self._tag(numbered, _INLINE_TAGS[node.kind], ' class="link"' if node.kind == "Link" else "")
             case _:
                 raise ValueError(f"{node.kind} at character {node.start}: not in normalised Markdown")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import logging
 import multiprocessing
 import os
 import resource
@@ -12,10 +13,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from tasks.config import RenderConfig
 from tasks.records import Document, Reason, Reject, StageError
 from tasks.render.cache import PageFile
+
+if TYPE_CHECKING:
+    from tasks.render.document import Rendered
 
 MEMORY = 6 * 2**30  # bytes of address space a document may take
 
@@ -31,30 +36,46 @@ def _alarm(_: int, __: FrameType | None) -> None:
 
 
 def _start_worker() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    limit = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    logging.getLogger("weasyprint").setLevel(logging.ERROR)  # a missing glyph is a named reject
     signal.signal(signal.SIGALRM, _alarm)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
 
 
 def draw(document: Document, config: RenderConfig, file: PageFile) -> Reject | None:
-    """Draw one document into its page file; the reject says why there is none."""
+    """Draw one document into its page file; the reject says why there is none.
+
+    What the document does wrong is the reject; that the store cannot be written to is raised.
+    """
+    with open(os.devnull, "w") as sink:
+        # a document stuck in C code never sees the alarm: then the process goes, and the pool reports it
+        faulthandler.dump_traceback_later(2 * config.seconds_per_document + 5, exit=True, file=sink)
+        try:
+            rendered = _draw_in_time(document, config)
+        except _TookTooLong:  # out here, because the alarm may still go off while it is being switched off
+            return Reject(
+                "render", Reason.RENDER_TIMEOUT, document.doc_id, detail=f"over {config.seconds_per_document} s"
+            )
+        except StageError:
+            raise
+        except Exception as e:  # a document is data: whatever it breaks is its own reject
+            return Reject("render", Reason.RENDER_ERROR, document.doc_id, detail=f"{type(e).__name__}: {e}"[:300])
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+    file.write(rendered, keep_pdf=config.keep_pdf)
+    return None
+
+
+def _draw_in_time(document: Document, config: RenderConfig) -> Rendered:
     from tasks.render.document import render_document
 
     signal.setitimer(signal.ITIMER_REAL, config.seconds_per_document)
-    # a document stuck in C code never sees the alarm: then the process goes, and the pool reports it
-    faulthandler.dump_traceback_later(2 * config.seconds_per_document + 5, exit=True, file=open(os.devnull, "w"))  # noqa: SIM115
     try:
-        file.write(render_document(document, config), keep_pdf=config.keep_pdf)
-        return None
-    except _TookTooLong:
-        return Reject("render", Reason.RENDER_TIMEOUT, document.doc_id, detail=f"over {config.seconds_per_document} s")
-    except StageError:
-        raise
-    except Exception as e:  # a document is data: whatever it breaks is its own reject
-        return Reject("render", Reason.RENDER_ERROR, document.doc_id, detail=f"{type(e).__name__}: {e}"[:300])
+        return render_document(document, config)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        faulthandler.cancel_dump_traceback_later()
 
 
 def draw_all(
@@ -104,7 +125,10 @@ def _drain(
             except BrokenProcessPool:
                 for document, file in running.values():
                     if alone:
-                        yield document, Reject("render", Reason.RENDER_CRASH, document.doc_id, detail="the process died")
+                        yield (
+                            document,
+                            Reject("render", Reason.RENDER_CRASH, document.doc_id, detail="the process died"),
+                        )
                     else:
                         suspects.append((document, file))
                 return

@@ -23,9 +23,14 @@ def shape(node: Node) -> Shape:
             return (node.kind, node.arg, *(shape(c) for c in node.children))
         case "CodeBlock":
             text = node.text or "".join(c.text for c in node.children)
-            return (node.kind, node.arg.strip(), tuple(" ".join(line.split()) for line in text.strip("\n").split("\n")))
+            lines = text.strip("\n").split("\n")
+            return (node.kind, node.arg.strip(), tuple(" ".join(line.split()) for line in lines))
         case "Table":
-            return (node.kind, tuple(node.arg), *(tuple(inline_shape(c) for c in row.children) for row in node.children))
+            return (
+                node.kind,
+                tuple(node.arg),
+                *(tuple(inline_shape(c) for c in row.children) for row in node.children),
+            )
         case "Heading":
             return (node.kind, node.arg, inline_shape(node))
         case "Paragraph":
@@ -65,9 +70,11 @@ def inline_shape(node: Node) -> Shape:
         elif n.kind == "TaskListMarker":
             runs.append((frozenset({"Task"}), "x" if n.arg else " "))
         elif n.kind in _STYLES:
-            own = f"Link {n.arg}" if n.kind == "Link" else n.kind
+            own = {f"Link {n.arg}" if n.kind == "Link" else n.kind}
+            if n.kind == "Link" and any(s.startswith("Link ") for s in style):
+                own = set()  # an address in a link's text: a reader sees one link
             for child in n.children:
-                walk(child, style | {own})
+                walk(child, style | own)
         elif n.kind not in BLOCKS:
             raise ValueError(f"{n.kind} is not part of a page")
         else:
@@ -93,4 +100,6 @@ def _trim(runs: list[tuple[frozenset[str], str]]) -> Shape:
         out.append((style, text))
     while out and out[-1][0] == frozenset({"HardBreak"}):
         out.pop()
+    while out and out[0][0] == frozenset({"HardBreak"}):
+        out.pop(0)
     return tuple(out)

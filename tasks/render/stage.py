@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
+from rich.console import Console
+from rich.progress import track
 
+from tasks.collect.clean import cut
 from tasks.config import RenderConfig
 from tasks.features import features
-from tasks.collect.clean import cut
-from tasks.records import Document, Reason, Reject, StageRef, digest
+from tasks.records import Document, Reason, Reject, StageError, StageRef, digest
 from tasks.render.cache import VERSION, drawing_digest, page_file
 from tasks.render.pool import draw_all
 from tasks.stage import Counts, Stage
@@ -21,6 +24,8 @@ from tasks.store import Folder, home, read_documents
 
 BATCH = 64
 """Documents a task, so that a failed task repeats little and the UI shows how far a run is."""
+
+_FEW_FAIL, _MOST_FAIL = 3, 0.2  # documents, and share of them, that may fail before the run is stopped
 
 INDEX = pa.schema(
     [
@@ -66,11 +71,26 @@ def _draw(folder: Folder, config: RenderConfig, documents: StageRef, batch: str,
         for d in chosen
         if not (f := files[d.doc_id]).done or (config.keep_pdf and not f.folder.exists(f.pdf_name))
     ]
-    rejects = {d.doc_id: reject for d, reject in draw_all(work, config, workers) if reject}
+    drawn = track(
+        draw_all(work, config, workers),
+        f"draw {batch}",
+        len(work),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    )
+    rejects = {d.doc_id: reject for d, reject in drawn if reject}
+    if len(rejects) > max(_FEW_FAIL, _MOST_FAIL * len(chosen)):
+        doc_id, first = min(rejects.items())
+        raise StageError(
+            f"{len(rejects)} of {len(chosen)} documents could not be drawn, so the fault is hardly theirs; "
+            f"the first, {doc_id}: {first.detail}"
+        )
     rows: list[dict[str, Any]] = []
     for document in chosen:
         if document.doc_id not in rejects:
-            rows += _index_rows(document, files[document.doc_id].read(document.doc_id, images=False), files[document.doc_id].name)
+            rows += _index_rows(
+                document, files[document.doc_id].read(document.doc_id, images=False), files[document.doc_id].name
+            )
     folder.write_table("pages.parquet", pa.Table.from_pylist(rows, INDEX), compression="zstd")
     folder.write_rejects(sorted(rejects.values(), key=lambda r: r.doc_id))
     return {"documents": len(chosen), "drawn": len(work), "pages": len(rows), "rejected documents": len(rejects)}
@@ -123,6 +143,7 @@ def measured(pages: list[Mapping[str, Any]]) -> dict[str, int | float]:
     """
     texts = [p for p in pages if p["reject"] != Reason.BLANK]
     kept = [p["agreement"] for p in pages if not p["reject"]]
+    rejected = Counter(p["reject"] for p in pages if p["reject"])
     before = [p["agreement"] for p in texts]
     return {
         "pages": len(pages),
@@ -131,7 +152,7 @@ def measured(pages: list[Mapping[str, Any]]) -> dict[str, int | float]:
         "agreement": _mean(before),
         "agreement >= 0.98": _mean([a >= 0.98 for a in before]),
         "agreement of kept": _mean(kept),
-        **{f"rejected: {reason}": n for reason, n in sorted(Counter(p["reject"] for p in pages if p["reject"]).items())},
+        **{f"rejected: {reason}": n for reason, n in sorted(rejected.items())},
     }
 
 
@@ -145,3 +166,6 @@ def _environment(_: RenderConfig) -> str:
 
 draw_stage = Stage("draw", 1, _draw, _environment, ignore=("seconds_per_document",))
 render_stage = Stage("render", 1, _render, _environment)
+
+draw = draw_stage.task(retries=1, retry_delay_seconds=5)
+render = render_stage.task()

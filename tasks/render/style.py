@@ -62,7 +62,9 @@ def css(style: Style, language: str) -> str:
     line_height = 1.6 if language == "ja" else 1.4
     # on a page of a few lines, keeping lines together would leave whole pages empty
     lines = (style.height - top - bottom) / (style.font_size * line_height)
-    flow = "" if lines >= 12 else "* { break-after: auto !important; orphans: 1; widows: 1 } h1, h2 { font-size: 1.2em }"
+    flow = (
+        "" if lines >= 12 else "* { break-after: auto !important; orphans: 1; widows: 1 } h1, h2 { font-size: 1.2em }"
+    )
     return f"""
 @page {{ size: {style.width}px {style.height}px; margin: {top}px {right}px {bottom}px {left}px }}
 html {{ font: {style.font_size}px/{line_height} {stack}; color: #111; overflow-wrap: anywhere; hyphens: manual }}
@@ -84,7 +86,7 @@ th, td {{ border: 1px solid #999; padding: .2em .5em; text-align: left; vertical
 th {{ background: #eee; font-weight: bold }}
 tr {{ break-inside: avoid }}
 hr {{ border: 0; border-top: 1px solid #999 }}
-a {{ color: #0645ad }}
+.link {{ color: #0645ad }}
 html:lang(ja) em {{ text-decoration: underline }}
 sup {{ font-size: .7em; line-height: 0; vertical-align: super }}
 {flow}

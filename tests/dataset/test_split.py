@@ -1,0 +1,153 @@
+"""The split: families are dealt whole, once, near their quotas, and never move."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from dataset_pages import rows
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.config import SplitConfig
+from tasks.dataset.split import LEDGER_FILE, cap, deal, keep_ledger, read_ledger, split_stage
+from tasks.records import StageError, StageRef, family_rank
+from tasks.render.stage import INDEX
+from tasks.store import Folder, finish
+
+RULES = SplitConfig(test_share=0.1, test_pages=0)
+
+
+def rendered(pages: list[dict[str, object]], home: Path, name: str) -> StageRef:
+    empty = dict.fromkeys(INDEX.names)
+    folder = Folder(str(home / name))
+    folder.write_table("pages.parquet", pa.Table.from_pylist([{**empty, **p, "file": "f"} for p in pages], INDEX))
+    return finish(folder, name, {})
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.integers(0, 10**6), st.integers(1, 60), st.integers(1, 60), st.sampled_from([0.05, 0.1, 0.3]))
+def test_an_old_family_never_moves(seed: int, first: int, second: int, share: float) -> None:
+    config = SplitConfig(test_share=share, test_pages=0, seed=seed % 3)
+    pages = rows(first, seed)
+    ledger = deal(pages, {}, config)
+    assert set(ledger) == {p["family"] for p in pages}
+    assert deal(pages, ledger, config) == {}
+    more = pages + rows(second, seed + 1)
+    added = deal(more, ledger, config)
+    assert set(added) == {p["family"] for p in more} - set(ledger)
+    assert set(added.values()) | set(ledger.values()) <= {"train", "test"}
+    assert deal(list(reversed(pages)), {}, config) == ledger
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_quotas_are_met(seed: int) -> None:
+    pages = rows(400, seed)
+    dealt = deal(pages, {}, RULES)
+    for key in (
+        lambda p: "all",
+        lambda p: (p["language"], p["source"]),
+        lambda p: ("table" in p["features"], p["language"]),
+    ):
+        total, held = Counter(map(key, pages)), Counter(key(p) for p in pages if dealt[p["family"]] == "test")
+        for stratum, n in total.items():
+            assert 0.06 < held[stratum] / n < 0.16, stratum
+
+
+def test_quotas_are_met_as_the_dataset_grows() -> None:
+    ledger: dict[str, str] = {}
+    pages = []
+    for step in range(6):
+        pages += rows(60, step)
+        ledger |= deal(pages, ledger, RULES)
+        held = sum(ledger[p["family"]] == "test" for p in pages)
+        assert 0.06 < held / len(pages) < 0.16
+
+
+def test_one_huge_family_does_not_fill_the_test_split() -> None:
+    huge = [{**p, "family": "huge"} for p in rows(40, 1)]
+    pages = [*huge, *rows(40, 2, largest=5)]
+    assert deal(pages, {}, RULES)["huge"] == "train"
+
+
+def test_two_families_are_enough_for_a_test_split() -> None:
+    pages = rows(2, 3)
+    assert sorted(deal(pages, {}, RULES).values()) == ["test", "train"]
+    assert set(deal(rows(1, 3), {}, RULES).values()) == {"train"}
+    assert set(deal(pages, {}, SplitConfig(test_share=0)).values()) == {"train"}
+    assert deal([], {}, RULES) == {}
+
+
+def test_a_feature_may_be_held_by_a_language_whose_name_has_an_x() -> None:
+    pages = [{**p, "language": "xh", "features": ["table"]} for p in rows(60, 4)]
+    dealt = deal(pages, {}, RULES)
+    assert 0.05 < sum(dealt[p["family"]] == "test" for p in pages) / len(pages) < 0.16
+
+
+def test_at_least_so_many_pages_are_held_out_but_never_most() -> None:
+    pages = rows(200, 5)
+    held = sum(deal(pages, {}, SplitConfig(test_share=0.01, test_pages=300)).get(p["family"]) == "test" for p in pages)
+    assert 280 < held < 400
+    few = rows(30, 6, largest=3)
+    held = sum(deal(few, {}, SplitConfig(test_share=0.1, test_pages=200)).get(p["family"]) == "test" for p in few)
+    assert held <= 0.4 * len(few)
+
+
+def test_a_family_is_capped_by_hash() -> None:
+    pages = rows(30, 7)
+    over = cap(pages, 8, 0)
+    left = Counter(p["family"] for p in pages if (p["doc_id"], p["page_num"]) not in over)
+    assert left == {f: min(8, n) for f, n in Counter(p["family"] for p in pages).items()}
+    assert cap(list(reversed(pages)), 8, 0) == over
+    assert cap(pages, 8, 1) != over
+    assert cap(pages, 1000, 0) == set()
+
+
+def test_a_rank_is_a_place() -> None:
+    ranks = [family_rank(f"f{i}") for i in range(2000)]
+    assert all(0 <= r < 1 for r in ranks)
+    assert 0.45 < sum(ranks) / len(ranks) < 0.55
+
+
+def test_the_ledger_only_grows(home: Path) -> None:
+    first = split_stage(RULES, rendered(rows(30, 8), home, "a"), "")
+    before = read_ledger(Folder(first.uri))
+    kept = keep_ledger(before)
+    second = split_stage(RULES, rendered(rows(20, 9), home, "b"), kept)  # every page of the first is gone
+    after = read_ledger(Folder(second.uri))
+    assert after[: len(before)] == before
+    assert len(after) == 50
+    assert {r["revision"] for r in after[30:]}.isdisjoint(r["revision"] for r in before)
+    assert read_ledger(home_ledger(home, kept)) == before
+    assert keep_ledger([]) == ""
+    assert second.counts["new families"] == 20
+
+
+def home_ledger(home: Path, key: str) -> Folder:
+    return Folder(str(home / "ledgers" / key))
+
+
+def test_a_family_stands_on_one_side_and_every_page_somewhere(home: Path) -> None:
+    pages = rows(40, 10)
+    ref = split_stage(SplitConfig(test_share=0.2, test_pages=0, pages_per_family=10), rendered(pages, home, "a"), "")
+    assignment = Folder(ref.uri).read_table("assignment.parquet").to_pylist()
+    family = {p["doc_id"]: p["family"] for p in pages}
+    sides: dict[str, set[str]] = {}
+    for row in assignment:
+        sides.setdefault(family[row["doc_id"]], set()).add(row["split"])
+    assert all(len(s) == 1 for s in sides.values())
+    rejects = Folder(ref.uri).read_rejects()
+    assert {r["reason"] for r in rejects} == {"family_cap"}
+    assert len(assignment) + len(rejects) == len(pages)
+    assert ref.counts["train"] + ref.counts["test"] == len(assignment)
+
+
+def test_a_lost_ledger_is_an_error_not_a_new_deal(home: Path) -> None:
+    ref = rendered(rows(10, 11), home, "a")
+    first = split_stage(RULES, ref, "")
+    key = keep_ledger(read_ledger(Folder(first.uri)))
+    (home / "ledgers" / key / LEDGER_FILE).unlink()
+    with pytest.raises(StageError, match="ledger"):
+        split_stage(RULES, ref, key)

@@ -1,0 +1,73 @@
+"""What the rendering tests share: documents, small pages, and pages with the layout they were read from."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from tasks.config import RenderConfig
+from tasks.markdown import visible_text
+from tasks.records import Document, Page
+from tasks.render.clip import Clipper
+from tasks.render.document import Span, page_spans, render_document
+from tasks.render.label import write_label
+from tasks.render.layout import PageBoxes, lay_out, read_pages
+from tasks.render.page_html import PageHtml
+from tasks.render.style import css, draw_style
+
+
+def document(markdown: str, language: str = "en", doc_id: str = "doc", family: str = "family") -> Document:
+    return Document(doc_id, markdown, language, "test", "", "1", "MIT", "", family)
+
+
+def small_page(width: int = 300, height: int = 140, **more: object) -> RenderConfig:
+    """Pages of a few lines, so that everything meets a page break; drawn coarsely, for no eye looks at them."""
+    return RenderConfig.model_validate(
+        {"width": width, "height": height, "dpi": 36, "font_sizes": (10,), "margins": (12, 12), **more}
+    )
+
+
+def random_page(rng: random.Random) -> RenderConfig:
+    return small_page(rng.choice([300, 420]), rng.choice([140, 200, 300]), font_sizes=(9, 11), margins=(10, 14))
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A document's layout, page by page, and the labels before any check."""
+
+    html: PageHtml
+    layouts: list[PageBoxes]
+    spans: list[Span]
+
+    def label(self, number: int, links: bool = True) -> str:
+        span = self.spans[number]
+        return write_label(Clipper(self.layouts[number], span.first, span.last, links).document(self.html.root))
+
+    def shown(self, number: int) -> str:
+        """The characters a page shows: a repeated table head, then its own."""
+        span, layout = self.spans[number], self.layouts[number]
+        head = sorted(o for element in layout.repeated for o in self.html.elements[element])
+        return "".join(self.html.chars[o] for o in [*head, *range(span.first, span.last)])
+
+
+def lay(markdown: str, config: RenderConfig, language: str = "en") -> Drawn:
+    doc = document(markdown, language)
+    html = PageHtml(markdown)
+    layouts = read_pages(lay_out(html, css(draw_style(doc, config), language), language), html)
+    return Drawn(html, layouts, page_spans(html, layouts))
+
+
+def labels(markdown: str, config: RenderConfig, language: str = "en") -> list[str]:
+    """Labels of all pages of a document, which must all be kept."""
+    pages = render_document(document(markdown, language), config).pages
+    assert not [(p.page_num, p.reject, p.detail) for p in pages if p.reject]
+    return [p.markdown for p in pages]
+
+
+def solid(text: str) -> str:
+    """A text without anything that leaves no mark on a page."""
+    return "".join(c for c in text if not c.isspace())
+
+
+def visible(page: Page) -> str:
+    return solid(visible_text(page.markdown))

@@ -1,0 +1,102 @@
+"""Whatever the Markdown: each page's label says exactly what the page shows, and the spans tile the document."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from markdown_documents import random_document
+from render_pages import Drawn, document, lay, random_page, solid, visible
+
+from tasks.collect.clean import normalise
+from tasks.config import RenderConfig
+from tasks.markdown import parse
+from tasks.records import Page, Reason
+from tasks.render.clip import Clipper
+from tasks.render.document import render_document
+from tasks.render.page_html import TASK_BOX, Numbered
+from tasks.render.shape import shape
+
+_BOXES = str.maketrans("", "", "".join(TASK_BOX.values()))
+_NOTE = re.compile(r"\[\^([^\[\]]+)\]")
+
+
+def _rows(n: Numbered) -> list[Numbered]:
+    own = [n] if n.kind in ("TableHead", "TableRow") else []
+    return own + [row for child in n.children for row in _rows(child)]
+
+
+def _broken_rows(drawn: Drawn) -> list[Numbered]:
+    """Table rows that do not stand whole on one page."""
+    where = {o: i for i, layout in enumerate(drawn.layouts) for o in layout.ordinals}
+    return [r for r in _rows(drawn.html.root) if len({where.get(o) for o in range(r.first, r.last)}) > 1]
+
+
+def _read(text: str) -> str:
+    """Without task boxes, and a footnote's mark as its name: how it is drawn."""
+    return solid(_NOTE.sub(r"\1", text.translate(_BOXES)))
+
+
+def check(markdown: str, language: str, config: RenderConfig) -> Counter[str]:
+    """Assert what must hold of every page; the reasons of rejected pages, counted."""
+    pages = render_document(document(markdown, language), config).pages
+    drawn = lay(markdown, config, language)
+    assert len(pages) == len(drawn.layouts)
+    assert pages[0].page_start_char == 0
+    assert pages[-1].page_end_char == len(markdown)
+    assert all(a.page_end_char == b.page_start_char for a, b in itertools.pairwise(pages))
+    assert all(p.page_start_char <= p.page_end_char for p in pages)
+    broken = _broken_rows(drawn)
+    if not broken:
+        assert [o for layout in drawn.layouts for o in layout.ordinals] == list(range(len(drawn.html.chars)))
+    for page in pages:
+        _check_page(page, drawn, broken)
+    return Counter(page.reject or "kept" for page in pages)
+
+
+def _check_page(page: Page, drawn: Drawn, broken: list[Numbered]) -> None:
+    number = page.page_num
+    layout, span = drawn.layouts[number], drawn.spans[number]
+    assert not layout.mismatches
+    match page.reject:
+        case None:
+            assert _read(visible(page)) == _read(drawn.shown(number))
+            tree = Clipper(layout, span.first, span.last).document(drawn.html.root)
+            assert shape(parse(page.markdown)) == shape(tree)
+            assert page.agreement >= 0.98
+        case Reason.NOT_CONTIGUOUS:
+            touched = {*layout.ordinals, *range(span.first, span.last)}
+            assert any(r.first <= o < r.last for r in broken for o in touched), page.detail
+        case Reason.GEOMETRY:
+            # a long word glued to emphasis cannot be broken by layout and sticks out
+            assert "outside the content box" in page.detail
+        case Reason.BLANK:
+            assert not solid(drawn.shown(number))
+        case _:
+            raise AssertionError(f"page {number}: {page.reject}: {page.detail}")
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.randoms(use_true_random=False), st.sampled_from(["en", "en", "ja"]))
+def test_labels_say_what_pages_show(rng: random.Random, language: str) -> None:
+    markdown = normalise(random_document(rng))
+    if solid(markdown):
+        check(markdown, language, random_page(rng))
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("part", range(8))
+def test_labels_say_what_pages_show_at_length(part: int) -> None:
+    found: Counter[str] = Counter()
+    for seed in range(part, 2000, 8):
+        rng = random.Random(seed)
+        markdown = normalise(random_document(rng))
+        if solid(markdown):
+            found += check(markdown, "ja" if seed % 4 == 0 else "en", random_page(rng))
+    assert found["kept"] > 0.7 * found.total()
