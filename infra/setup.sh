@@ -1,62 +1,65 @@
 #!/usr/bin/env bash
-# Everything a fresh Debian or Ubuntu machine needs, in .venv and by apt. Safe to repeat: what is there is left alone.
+# What recto needs: libraries and fonts by apt, everything else in .venv. Safe to repeat; what is there is left alone.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd -P "$(dirname "$0")/.."
 
-stamp=.venv/.recto-setup
-state=$(cat requirements.lock pyproject.toml infra/setup.sh | sha256sum | cut -d' ' -f1)
+stamp=.venv/.recto-setup # written last, so an interrupted set-up is seen
+state=$({ pwd && cat requirements.lock pyproject.toml infra/setup.sh; } | sha256sum | cut -d' ' -f1)
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$state" ] && exit 0
 
-packages=(libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fontconfig fonts-dejavu-core fonts-dejavu-extra
-  fonts-noto-cjk fonts-crosextra-caladea fonts-symbola)
+say() { echo "setup: $*" >&2; }
+die() { say "$@" && exit 1; }
+installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -x 'install ok installed' >/dev/null; }
+find_python() { # the first of a fitting version that can make a virtual environment
+  for python in python3 python3.12 python3.11; do
+    "$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && return
+  done
+  return 1
+}
 
 if command -v apt-get >/dev/null; then
-  sudo=""
-  [ "$(id -u)" = 0 ] || sudo="sudo"
-  python=""
-  for candidate in python3.12 python3.11 python3; do
-    if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then
-      python=$candidate
-      break
-    fi
-  done
-  [ -n "$python" ] || packages+=(python3 python3-venv)
+  packages=(libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fontconfig fonts-dejavu-core fonts-dejavu-extra
+    fonts-liberation2 fonts-noto-cjk fonts-crosextra-caladea fonts-symbola)
+  find_python || packages+=(python3 python3-venv)
   missing=()
   for package in "${packages[@]}"; do
-    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+    installed "$package" || missing+=("$package")
   done
-  if ! dpkg-query -W fonts-liberation2 >/dev/null 2>&1 && ! fc-list 2>/dev/null | grep -q LiberationSerif; then
-    liberation=1
-  fi
-  if [ ${#missing[@]} -gt 0 ] || [ -n "${liberation:-}" ]; then
-    echo "setup: installing by apt: ${missing[*]} ${liberation:+fonts-liberation}"
-    $sudo apt-get update -qq
-    if [ -n "${liberation:-}" ]; then # renamed between releases
-      apt-cache show fonts-liberation2 >/dev/null 2>&1 && missing+=(fonts-liberation2) || missing+=(fonts-liberation)
+  if [ ${#missing[@]} -gt 0 ]; then
+    as_root=()
+    if [ "$(id -u)" != 0 ]; then
+      as_root=(sudo)
+      sudo true 2>/dev/null || die "sudo does not work here; as root, 'apt-get install ${missing[*]}', then run again"
     fi
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    say "installing by apt: ${missing[*]}"
+    "${as_root[@]}" apt-get update -qq || say "apt-get update failed; going on with the lists that are there"
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+      -o DPkg::Lock::Timeout=120 "${missing[@]}" >/dev/null
   fi
-elif ! command -v fc-list >/dev/null || ! ldconfig -p 2>/dev/null | grep -q libpangoft2; then
-  echo "setup: no apt here; install Pango, HarfBuzz, fontconfig and the fonts DejaVu, Liberation, Noto CJK, Caladea, Symbola" >&2
-  exit 1
 fi
 
-if [ -z "${python:-}" ]; then
-  for candidate in python3.12 python3.11 python3; do
-    if "$candidate" -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then
-      python=$candidate
-      break
-    fi
-  done
+find_python || die "Python 3.11 or 3.12 with its venv module is needed; install one (on Debian and Ubuntu also" \
+  "python3.11-venv or python3.12-venv) and run again"
+if ! command -v fc-list >/dev/null ||
+  ! "$python" -c 'import sys, ctypes.util as c; sys.exit(not c.find_library("pangoft2-1.0"))'; then
+  die "no apt here; install Pango, HarfBuzz and fontconfig, and the fonts DejaVu, Liberation, Noto CJK, Caladea, Symbola"
 fi
-[ -n "${python:-}" ] || { echo "setup: Python 3.11 or 3.12 with venv is needed; install one and run again" >&2; exit 1; }
 
-[ -x .venv/bin/python ] || "$python" -m venv .venv
-echo "setup: installing the locked dependencies into .venv"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-# torch first and by pip alone: which build it is depends on the machine, so the lock leaves it out
-.venv/bin/python -c 'import torch, sys; sys.exit(not torch.__version__.startswith("2.13.0"))' 2>/dev/null ||
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --require-hashes -r requirements.lock
-.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .
+# a .venv that was moved here, or never got its pip, is made anew
+.venv/bin/pip --version 2>/dev/null | grep -F " $PWD/.venv/" >/dev/null || "$python" -m venv --clear .venv
+reinstall=()
+[ -f "$stamp" ] || reinstall=(--reinstall) # a package may be there in part
+rm -f "$stamp"
+
+say "installing PyTorch and the locked dependencies into .venv; the first time this takes some minutes"
+pip=(.venv/bin/python -m pip install --quiet --disable-pip-version-check)
+uv=(.venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps)
+"${pip[@]}" uv==0.13.9
+# torch by pip, before the rest: which build it is depends on the machine, so the lock leaves it out
+.venv/bin/python - 2>/dev/null <<'EOF' || "${pip[@]}" torch==2.13.0
+import importlib.metadata, sys, torch
+sys.exit(not importlib.metadata.version("torch").startswith("2.13.0"))
+EOF
+"${uv[@]}" "${reinstall[@]}" --require-hashes -r requirements.lock
+"${uv[@]}" --no-build-isolation -e .
 echo "$state" >"$stamp"

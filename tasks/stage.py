@@ -17,7 +17,7 @@ from tasks.records import StageRef, digest
 from tasks.store import Folder, finish, finished, home
 
 if TYPE_CHECKING:
-    from prefect import Task
+    from prefect import State, Task
 
 Counts = Mapping[str, int | float | str]
 
@@ -66,6 +66,17 @@ class Stage:
         return StageTask(self, options)
 
 
+def _is_transport(_: Any, __: Any, state: State[Any]) -> bool:
+    """Only faults of disk and network are worth a retry: the same document or configuration fails the same way."""
+    try:
+        state.result()
+    except OSError:
+        return True
+    except Exception:
+        return False
+    return False
+
+
 class StageTask:
     """Calls a stage as a Prefect task, says what it did, and drops a cache hit whose folder is not finished."""
 
@@ -79,9 +90,12 @@ class StageTask:
             return f"{stage.name}-{stage.digest(arguments['config'], *arguments['inputs'])}"
 
         self.stage = stage
-        self._task: Task[..., StageRef] = task(name=stage.name, cache_key_fn=cache_key, persist_result=True, **options)(
-            run
-        )
+        fixed: dict[str, Any] = {
+            "cache_key_fn": cache_key,
+            "persist_result": True,
+            "retry_condition_fn": _is_transport,
+        }
+        self._task: Task[..., StageRef] = task(name=stage.name, **fixed, **options)(run)
 
     def __call__(self, config: BaseModel, *inputs: StageRef | str, **neutral: Any) -> StageRef:
         from prefect import get_run_logger
