@@ -3,7 +3,7 @@
 set -euo pipefail
 cd -P "$(dirname "$0")/.."
 
-stamp=.venv/.recto-setup # written last, so an interrupted set-up is seen
+stamp=.venv/.recto-setup # what .venv was made from, or 'unfinished'
 state=$({ pwd && cat requirements.lock pyproject.toml infra/setup.sh; } | sha256sum | cut -d' ' -f1)
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$state" ] && exit 0
 
@@ -48,8 +48,8 @@ fi
 # a .venv that was moved here, or never got its pip, is made anew
 .venv/bin/pip --version 2>/dev/null | grep -F " $PWD/.venv/" >/dev/null || "$python" -m venv --clear .venv
 reinstall=()
-[ -f "$stamp" ] || reinstall=(--reinstall) # a package may be there in part
-rm -f "$stamp"
+[ "$(cat "$stamp" 2>/dev/null)" != unfinished ] || reinstall=(--reinstall) # a package may be there in part
+echo unfinished >"$stamp"
 
 say "installing PyTorch and the locked dependencies into .venv; the first time this takes some minutes"
 pip=(.venv/bin/python -m pip install --quiet --disable-pip-version-check)

@@ -96,4 +96,6 @@ def load_model(
         if not (Path(adapter) / "adapter_config.json").is_file():
             raise UsageError(f"{adapter}: not an adapter: no adapter_config.json in it")
         model = PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
+        # peft looks for the base there when it saves; the adapter's own file names no folder of a machine
+        model.peft_config["default"].base_model_name_or_path = name
     return model.train(trainable)

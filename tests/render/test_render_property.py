@@ -77,16 +77,18 @@ def _check_page(page: Page, drawn: Drawn, broken: list[Numbered]) -> None:
             assert "outside the content box" in page.detail
         case Reason.BLANK:
             assert not solid(drawn.shown(number))
+        case Reason.LABEL_STRUCTURE:
+            pass  # counted by the tests: soup of marks that no spelling was found for
         case _:
             raise AssertionError(f"page {number}: {page.reject}: {page.detail}")
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.randoms(use_true_random=False), st.sampled_from(["en", "en", "ja"]))
 def test_labels_say_what_pages_show(rng: random.Random, language: str) -> None:
     markdown = normalise(random_document(rng))
     if solid(markdown):
-        check(markdown, language, random_page(rng))
+        assert not check(markdown, language, random_page(rng))[Reason.LABEL_STRUCTURE]
 
 
 @pytest.mark.full
@@ -100,3 +102,4 @@ def test_labels_say_what_pages_show_at_length(part: int) -> None:
         if solid(markdown):
             found += check(markdown, "ja" if seed % 4 == 0 else "en", random_page(rng))
     assert found["kept"] > 0.7 * found.total()
+    assert found[Reason.LABEL_STRUCTURE] <= 1 + 0.001 * found.total()
