@@ -50,8 +50,8 @@ def common_arguments(scratch: Path, steps: int, batch: int, micro_batch: int) ->
     """The trainer's arguments that do not depend on the method.
 
     A step's `batch` is worked off in parts of `micro_batch` (0: at once). Rows come in the order of the dataset.
-    On a GPU, and on a CPU that computes in bfloat16, that is what most products are computed in (the adapter stays
-    float32). On a GPU activations are computed again for the gradient rather than kept.
+    Same rows, same adapter, byte for byte, on one kind of CPU and for one number of threads: these decide in which
+    order a sum is rounded. On a GPU activations are computed again for the gradient rather than kept.
     """
     import torch
 
@@ -66,7 +66,7 @@ def common_arguments(scratch: Path, steps: int, batch: int, micro_batch: int) ->
         "gradient_accumulation_steps": batch // part,
         "warmup_steps": min(WARM_UP, steps // 2),
         "use_cpu": not gpu,
-        "bf16": gpu or has_bfloat16(),
+        "bf16": precision() == "bfloat16",
         "gradient_checkpointing": gpu,
         "gradient_checkpointing_kwargs": {"use_reentrant": False} if gpu else None,
         "dataloader_pin_memory": gpu,
@@ -77,6 +77,13 @@ def common_arguments(scratch: Path, steps: int, batch: int, micro_batch: int) ->
         "report_to": [],
         "disable_tqdm": True,
     }
+
+
+def precision() -> str:
+    """What most products are computed in; the adapter itself is float32."""
+    import torch
+
+    return "bfloat16" if torch.cuda.is_available() or has_bfloat16() else "float32"
 
 
 def has_bfloat16() -> bool:
@@ -140,6 +147,7 @@ def write_checkpoint(
             "dataset_digest": dataset.digest,
             "sft_digest": sft.digest if sft else None,
             "adapter_digest": file_digest(scratch / "adapter" / WEIGHTS),
+            "precision": precision(),
             "versions": versions(),
         },
     )
