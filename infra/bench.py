@@ -71,9 +71,7 @@ def bench_reward() -> None:
         composite_reward(answer, page)
         times.append(1000 * (time.process_time() - started))
     deciles = statistics.quantiles(times, n=10)
-    print(
-        f"composite reward: median {deciles[4]:.1f} ms, 9th decile {deciles[8]:.1f} ms (n = {len(pages)} texts)"
-    )
+    print(f"composite reward: median {deciles[4]:.1f} ms, 9th decile {deciles[8]:.1f} ms (n = {len(pages)} texts)")
 
 
 def main() -> None:

@@ -197,9 +197,7 @@ def dataset_at(reference: str) -> StageRef:
     """
     folder = Folder(reference)
     if (manifest := finished(folder)) is not None:
-        content = manifest.get("content") or (
-            folder.exists(CONTENT) and folder.read_json(CONTENT)["content"]
-        )
+        content = manifest.get("content") or (folder.exists(CONTENT) and folder.read_json(CONTENT)["content"])
         if content:
             return StageRef(reference, str(content), manifest["counts"])
     repository, _, revision = reference.partition("@")
