@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import unicodedata
 
 import pytest
@@ -170,15 +169,10 @@ def test_markup_hidden_in_markup_ends_as_text() -> None:
 @pytest.mark.parametrize(
     "piece", ["<", "[", "*", "![", "<b>", "<!--", "<a title='", "<<b>b>", "> ", "`<b>", "<?", "\u0301\u0316"]
 )
-def test_time_grows_with_length_only(piece: str) -> None:
-    def seconds(size: int) -> float:
-        started = time.process_time()
-        normalise(piece * (size // len(piece)))
-        return time.process_time() - started
-
-    seconds(1000)
-    # ten times the text: a hundred times the work would be quadratic
-    assert seconds(30_000) < 40 * max(seconds(3_000), 0.005)
+@pytest.mark.timeout(120)
+def test_nothing_hangs(piece: str) -> None:
+    """Work that grows with the square of the length would take many minutes on this much."""
+    normalise(piece * (200_000 // len(piece)))
 
 
 def test_accept_wants_length_and_a_marker() -> None:

@@ -34,10 +34,10 @@ links = "text"
 languages = ["en"]
 
 [model]
-max_new_tokens = 64
+max_new_tokens = 140
 
 [pages]
-max_label_chars = 60
+max_label_chars = 120
 
 [sft]
 steps = 4

@@ -26,15 +26,20 @@ _BOXES = str.maketrans("", "", "".join(TASK_BOX.values()))
 _NOTE = re.compile(r"\[\^([^\[\]]+)\]")
 
 
-def _rows(n: Numbered) -> list[Numbered]:
-    own = [n] if n.kind in ("TableHead", "TableRow") else []
-    return own + [row for child in n.children for row in _rows(child)]
+def _tables(n: Numbered) -> list[Numbered]:
+    return [n] if n.kind == "Table" else [table for child in n.children for table in _tables(child)]
 
 
-def _broken_rows(drawn: Drawn) -> list[Numbered]:
-    """Table rows that do not stand whole on one page."""
+def _broken(drawn: Drawn) -> list[Numbered]:
+    """Table rows that do not stand whole on one page, and tables whose head was left out for want of room."""
     where = {o: i for i, layout in enumerate(drawn.layouts) for o in layout.ordinals}
-    return [r for r in _rows(drawn.html.root) if len({where.get(o) for o in range(r.first, r.last)}) > 1]
+    out: list[Numbered] = []
+    for table in _tables(drawn.html.root):
+        out += [r for r in table.children if len({where.get(o) for o in range(r.first, r.last)}) > 1]
+        order = [where[o] for o in range(table.first, table.last) if o in where]
+        if order != sorted(order):
+            out.append(table)
+    return out
 
 
 def _read(text: str) -> str:
@@ -51,7 +56,7 @@ def check(markdown: str, language: str, config: RenderConfig) -> Counter[str]:
     assert pages[-1].page_end_char == len(markdown)
     assert all(a.page_end_char == b.page_start_char for a, b in itertools.pairwise(pages))
     assert all(p.page_start_char <= p.page_end_char for p in pages)
-    broken = _broken_rows(drawn)
+    broken = _broken(drawn)
     if not broken:
         assert [o for layout in drawn.layouts for o in layout.ordinals] == list(range(len(drawn.html.chars)))
     for page in pages:
