@@ -14,7 +14,14 @@ import pytest
 from flow_documents import write_documents
 
 RECTO = str(Path(sys.executable).with_name("recto"))
-KILLED_IN = ("draw", "publish", "sft", "grpo", "evaluate")
+# a stage is under way once those before it have finished: how many folders of which
+KILLED_IN = {
+    "draw": ("collect", 1),
+    "publish": ("split", 1),
+    "sft": ("publish", 2),
+    "grpo": ("sft", 1),
+    "evaluate": ("grpo", 1),
+}
 RUN = """
 [collect]
 source = "folder"
@@ -76,23 +83,22 @@ def start(run_file: Path, home: Path, env: dict[str, str], out: Path) -> subproc
         )
 
 
-def stages(home: Path, name: str) -> tuple[int, int]:
-    """How many folders of a stage were begun, and how many finished."""
-    folders = list((home / name).glob("*")) if (home / name).exists() else []
-    return len(folders), sum((f / "manifest.json").exists() for f in folders)
+def done(home: Path, stage: str) -> int:
+    """How many folders of a stage are finished."""
+    return len(list((home / stage).glob("*/manifest.json")))
 
 
 def kill_in(stage: str, run_file: Path, home: Path, env: dict[str, str], out: Path) -> None:
+    before, count = KILLED_IN[stage]
     process = start(run_file, home, env, out)
     deadline = time.monotonic() + 240
-    while time.monotonic() < deadline and process.poll() is None:
-        begun, done = stages(home, stage)
-        if begun > done:
-            break
-        time.sleep(0.01)
+    while time.monotonic() < deadline and process.poll() is None and done(home, before) < count:
+        time.sleep(0.005)
+    time.sleep(0.1)
     assert process.poll() is None, home.with_suffix(".log").read_text()[-3000:]
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    assert done(home, stage) == 0, f"{stage} was done before it could be killed"
 
 
 def results(home: Path, out: Path) -> dict[str, bytes | str]:
