@@ -9,9 +9,9 @@ from prefect.events import emit_event
 
 from tasks.collect.stage import collect
 from tasks.config import RenderConfig, RunConfig
-from tasks.dataset.publish import check_out, dataset_at, export, previous_ledger, publish
+from tasks.dataset.publish import check_out, dataset_at, export, previous_ledger, publish, publish_stage
 from tasks.dataset.split import keep_ledger, read_ledger, split
-from tasks.records import DatasetRef, StageRef, digest
+from tasks.records import DatasetRef, StageError, StageRef, digest
 from tasks.render.stage import batches, draw, render
 from tasks.store import Folder, home
 
@@ -61,10 +61,12 @@ def build(run: RunConfig, out: Folder) -> Built:
     base = digest(drawn.digest, run.split.model_dump_json())
     ledger = previous_ledger(out, base)
     dealt = split(run.split, drawn, ledger)
-    before = standing.get("published", "")
+    if not drawn.counts["kept"]:
+        raise StageError(f"no page is left of {documents.counts['documents']} documents; see {drawn.uri}/rejects.jsonl")
+    before = publish_stage.folder(str(standing.get("published", "none"))).uri
     published = publish(run.publish, documents, drawn, dealt, previous=before, pdfs=run.render.keep_pdf)
     small = _draw_small(run, run.small, documents, dealt) if run.small else None
-    dataset = export(published, out, split_base=base, split_previous=ledger, published=published.uri)
+    dataset = export(published, out, split_base=base, split_previous=ledger, published=published.digest)
     return Built(documents, Pages(drawn, dealt, published), small, dataset)
 
 
@@ -90,12 +92,13 @@ def dataset_rebuild(run: RunConfig = RunConfig(), out: str = "") -> Built:
     When the content changed, the event `dataset.published` carries where the pages to train on are.
     """
     target = Folder(out) if out else default_out(run)
-    before = check_out(target).get("content")
     built = build(run, target)
-    if built.dataset.digest == before:
-        get_run_logger().info("nothing changed: %s still holds %s", target.uri, before)
-        return built
     pages = built.train_on
+    content = digest(built.dataset.digest, pages.digest)
+    announced, name = Folder(home()) / "announced", f"{digest(target.uri)}.json"
+    if announced.exists(name) and announced.read_json(name) == content:
+        get_run_logger().info("nothing changed: %s still holds %s", target.uri, built.dataset.digest)
+        return built
     emit_event(
         PUBLISHED,
         resource={
@@ -104,4 +107,5 @@ def dataset_rebuild(run: RunConfig = RunConfig(), out: str = "") -> Built:
         },
         payload={"dataset": pages.uri, "digest": pages.digest, **{k: pages.counts[k] for k in ("train", "test")}},
     )
+    announced.write_json(name, content)  # after the event: a kill in between announces twice, never not at all
     return built

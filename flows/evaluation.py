@@ -11,9 +11,13 @@ from tasks.records import StageRef
 from tasks.store import stage_at
 
 
+def evaluation(run: RunConfig) -> EvaluateRun:
+    return EvaluateRun(model=run.model, pages=run.pages, evaluate=run.evaluate)
+
+
 def judge(run: RunConfig, dataset: StageRef, *adapters: StageRef) -> StageRef:
     """Answers and scores of the base and each adapter on the same held-out pages."""
-    return evaluate_task(EvaluateRun(model=run.model, pages=run.pages, evaluate=run.evaluate), dataset, *adapters)
+    return evaluate_task(evaluation(run), dataset, *adapters)
 
 
 @flow(name="evaluate", log_prints=True)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from prefect import flow
 
-from flows.evaluation import judge
+from flows.evaluation import evaluation, judge
 from tasks.config import GrpoRun, RunConfig, SftRun
 from tasks.dataset.publish import dataset_at
+from tasks.evaluate.held_out import unseen_pages
 from tasks.records import StageRef
 from tasks.train.grpo import grpo
 from tasks.train.sft import sft
@@ -24,7 +25,11 @@ class Trained:
 
 
 def refine(run: RunConfig, dataset: StageRef) -> Trained:
-    """sft -> grpo -> evaluate on a published dataset."""
+    """sft -> grpo -> evaluate on a published dataset.
+
+    Raises StageError before anything is trained where no held-out page could judge it.
+    """
+    unseen_pages(dataset, evaluation(run))
     warm = sft(SftRun(model=run.model, pages=run.pages, lora=run.lora, sft=run.sft), dataset)
     refined = grpo(GrpoRun(model=run.model, pages=run.pages, lora=run.lora, grpo=run.grpo), dataset, warm)
     return Trained(warm, refined, judge(run, dataset, warm, refined))

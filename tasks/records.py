@@ -41,7 +41,6 @@ class Reason(StrEnum):
     NO_MARKER = "no_marker"
     WRONG_LANGUAGE = "wrong_language"
     DUPLICATE = "duplicate"
-    LICENSE = "license"
     CUT = "cut"
     RENDER_ERROR = "render_error"
     RENDER_TIMEOUT = "render_timeout"
@@ -129,16 +128,6 @@ class DatasetRef:
 
     uri: str
     digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A trained adapter: the folder holds adapter, resolved configuration and training log."""
-
-    uri: str
-    digest: str
-    base: str
-    stage: str
 
 
 @dataclass(frozen=True, slots=True)

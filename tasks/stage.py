@@ -70,6 +70,8 @@ def _is_transport(_: Any, __: Any, state: State[Any]) -> bool:
     """Only faults of disk and network are worth a retry: the same document or configuration fails the same way."""
     try:
         state.result()
+    except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError):
+        return False
     except OSError:
         return True
     except Exception:
@@ -105,4 +107,5 @@ class StageTask:
         ref = self._task.with_options(refresh_cache=not done)(config, inputs, neutral)
         summary = ", ".join(f"{name} {value}" for name, value in ref.counts.items())
         get_run_logger().info("%s %s %s: %s", self.stage.name, key, "re-used" if done else "done", summary)
-        return replace(ref, reused=done)
+        # Prefect may hand back what an earlier run kept, from a store that was elsewhere then
+        return replace(ref, uri=self.stage.folder(key).uri, reused=done)

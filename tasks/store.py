@@ -24,7 +24,8 @@ DEFAULT_HOME = Path(__file__).parent.parent / ".recto"
 
 def home() -> str:
     """URI of the store: RECTO_HOME, or a git-ignored folder in the checkout."""
-    return os.environ.get("RECTO_HOME") or str(DEFAULT_HOME)
+    named = os.environ.get("RECTO_HOME") or str(DEFAULT_HOME)
+    return named if "://" in named else str(Path(named).expanduser().absolute())
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +87,12 @@ class Folder:
             fs.rm(path, recursive=True)
 
     def pull(self, target: Path) -> None:
-        """Copy every file to a local folder, those of the same size already there left alone."""
+        """Copy every file to a local folder."""
         fs, path = self._fs()
         for name in self.names():
             local = target / name
-            if not local.exists() or local.stat().st_size != fs.size(f"{path}/{name}"):
-                local.parent.mkdir(parents=True, exist_ok=True)
-                fs.get_file(f"{path}/{name}", str(local))
+            local.parent.mkdir(parents=True, exist_ok=True)
+            fs.get_file(f"{path}/{name}", str(local))
 
     def push(self, source: Path) -> None:
         """Copy every file of a local folder here."""
@@ -131,7 +131,7 @@ def finished(folder: Folder) -> Mapping[str, Any] | None:
         manifest = folder.read_json(MANIFEST)
     except FileNotFoundError:
         return None
-    except (ValueError, OSError) as e:
+    except ValueError as e:
         raise StageError(f"{folder.uri}/{MANIFEST} cannot be read ({e}); remove the folder and run again") from e
     return manifest if isinstance(manifest, dict) else None
 

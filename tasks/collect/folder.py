@@ -42,6 +42,11 @@ def collect_folder(folder: str | Path, config: CollectConfig) -> tuple[list[Docu
     return intake.documents, intake.rejects
 
 
+def markdown_files(root: Path) -> list[str]:
+    """Relative POSIX paths of the `*.md` that are collected, sorted."""
+    return _find(root)[0]
+
+
 def _find(root: Path) -> tuple[list[str], int, list[tuple[str, str]]]:
     """Relative POSIX paths of the `*.md`, how many other files there are, and the folders that cannot be listed."""
     paths: list[str] = []

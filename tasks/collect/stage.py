@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from importlib.metadata import version
 from pathlib import Path
 
 from tasks.collect import collect as collect_documents
 from tasks.collect.corpus import CORPUS
+from tasks.collect.folder import markdown_files
 from tasks.config import CollectConfig
 from tasks.records import Reason, digest
 from tasks.stage import Counts, Stage
@@ -25,10 +28,11 @@ def _collect(folder: Folder, config: CollectConfig) -> Counts:
 def _content(config: CollectConfig) -> str:
     """Digest of the files that will be read: a changed file is a new collection, wherever the folder is."""
     root = Path(config.folder) if config.source == "folder" else CORPUS
-    files = sorted(p for p in root.rglob("*.md") if p.is_file()) if root.is_dir() else []
+    names = [os.fsencode(name) for name in markdown_files(root)] if root.is_dir() else []
     if config.source == "corpus":
-        files.append(root / "index.json")
-    return digest(*(f"{p.relative_to(root).as_posix()} {_sha256(p)}" for p in files))
+        names.append(b"index.json")
+    libraries = [version(name) for name in ("pyromark", "py3langid")]
+    return digest(*libraries, *(part for name in names for part in (name, _sha256(root / os.fsdecode(name)))))
 
 
 def _sha256(path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,12 @@ from tasks.config import PublishConfig
 from tasks.features import FEATURES
 from tasks.records import Document, StageRef
 
-_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+def _percent(flags: Iterable[bool]) -> str:
+    found = list(flags)
+    return f"{100 * sum(found) / len(found):.2f} %" if found else "–"
 
 
 def funnel(collected: StageRef, rendered: StageRef, rejects: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
@@ -48,16 +53,16 @@ def card(
     )
     return environment.get_template("card.md.j2").render(
         name=config.name,
-        path=config.name,
         documents=len(documents),
         languages=[
             {"name": name, "pages": n, "documents": sum(d.language == name for d in documents)}
             for name, n in by_language.most_common()
         ],
-        size=next((label for limit, label in _SIZES if len(kept) < limit), "n>100K"),
+        size=next((label for limit, label in _SIZES if len(kept) < limit), "n>1M"),
         features=[(f, found[f]) for f in FEATURES if found[f]],
         split=split.counts,
         measured=rendered.counts,
+        agreeing=_percent(p["agreement"] >= 0.98 for p in kept),
         funnel=[
             *funnel(collected, rendered, rejects),
             ("pages published", int(split.counts["train"]) + int(split.counts["test"])),

@@ -181,7 +181,10 @@ def check_out(out: Folder) -> Mapping[str, Any]:
     """The manifest that stands in `out`, empty where there is none yet. Raises UsageError for a foreign folder."""
     if out.uri.rstrip("/") == home().rstrip("/"):
         raise UsageError(f"{out.uri}: the store itself (RECTO_HOME); choose another folder")
-    standing = finished(out)
+    try:
+        standing = finished(out)
+    except NotADirectoryError:
+        raise UsageError(f"{out.uri}: a file, not a folder; choose another name") from None
     if standing is not None and "shards" not in standing:
         raise UsageError(f"{out.uri}: its {MANIFEST} is not a dataset's; choose another folder")
     if standing is None and out.names() and not out.exists(LEDGER_FILE):

@@ -22,10 +22,10 @@ class HeldOut:
     suited: int
 
 
-def held_out(dataset: StageRef, config: EvaluateRun) -> HeldOut:
-    """Choose test pages and read their images. Pages of families that the base model has seen are left out.
+def unseen_pages(dataset: StageRef, config: EvaluateRun) -> list[DatasetPage]:
+    """The test pages that fit [pages], those of families that the base model has seen left out.
 
-    Raises StageError where no test page fits [pages], or the base has seen them all.
+    Raises StageError where none is left.
     """
     suited = choose_pages(dataset, "test", config.pages)
     seen = trained_families(config.model.base)
@@ -34,6 +34,12 @@ def held_out(dataset: StageRef, config: EvaluateRun) -> HeldOut:
         raise StageError(
             f"{dataset.uri}: {config.model.base} was trained on every family among the {len(suited)} test pages"
         )
+    return unseen
+
+
+def held_out(dataset: StageRef, config: EvaluateRun) -> HeldOut:
+    """Choose test pages and read their images. Raises StageError where there is none to choose."""
+    unseen = unseen_pages(dataset, config)
     pages = spread(unseen, config.evaluate.pages, config.evaluate.seed)
     images = read_images(dataset, pages)
     folder = dataset_folder(dataset.uri)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -44,7 +45,8 @@ def drawing_digest() -> str:
     from tasks.render.fonts import fonts_digest
     from tasks.render.layout import library_versions
 
-    return digest(*library_versions(), str(pymupdf.mupdf_version), fonts_digest())
+    packages = (version(name) for name in ("pyromark", "pydyf", "fonttools"))
+    return digest(*library_versions(), str(pymupdf.mupdf_version), *packages, fonts_digest())
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,9 @@ def library_versions() -> tuple[str, ...]:
     """WeasyPrint's version and those of the shared libraries it draws with, from the files that are loaded."""
     drawing = ("libpango", "libharfbuzz", "libfreetype", "libfontconfig")
     maps = Path("/proc/self/maps")  # Linux; elsewhere Pango's own number must do
-    loaded = {line.rpartition("/")[2].strip() for line in maps.read_text().splitlines()} if maps.exists() else set()
+    lines = maps.read_text().splitlines() if maps.exists() else []
+    # packages bring copies of their own, which draw no text here
+    loaded = {line.rpartition("/")[2].strip() for line in lines if "site-packages" not in line}
     names = sorted(name for name in loaded if name.startswith(drawing))
     return (weasyprint.__version__, str(pango.pango_version()), *names)
 

@@ -164,7 +164,7 @@ def _environment(_: RenderConfig) -> str:
     return f"{VERSION} {drawing_digest()}"
 
 
-draw_stage = Stage("draw", 1, _draw, _environment, ignore=("seconds_per_document",))
+draw_stage = Stage("draw", 1, _draw, _environment)
 render_stage = Stage("render", 1, _render, _environment)
 
 draw = draw_stage.task(retries=1, retry_delay_seconds=5)

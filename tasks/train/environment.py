@@ -1,4 +1,5 @@
-"""What decides an adapter besides its configuration and its dataset: the base weights and the libraries."""
+"""What decides an adapter besides its configuration and its dataset: base weights, precision, and the libraries that
+train, draw, read and reward."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from tasks.model.load import resolve
 from tasks.records import digest
 from tasks.train.adapter import file_digest
 
-LIBRARIES = ("torch", "transformers", "trl", "peft")
+LIBRARIES = ("torch", "transformers", "trl", "peft", "tokenizers", "pillow", "pyromark", "rapidfuzz", "scipy")
 
 
 def versions() -> dict[str, str]:
@@ -51,5 +52,20 @@ def _revision(name: str) -> str:
         return downloaded.read_text().strip() if downloaded.is_file() else "main"
 
 
+def precision() -> str:
+    """What most products are computed in; the adapter itself is float32."""
+    import torch
+
+    return "bfloat16" if torch.cuda.is_available() or has_bfloat16() else "float32"
+
+
+def has_bfloat16() -> bool:
+    """Whether this CPU has instructions for bfloat16; where it is emulated, it is slower than float32."""
+    import torch
+
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
 def environment(config: SftRun | GrpoRun) -> str:
-    return digest(base_digest(config.model.base), *(f"{name} {v}" for name, v in versions().items()))
+    return digest(base_digest(config.model.base), precision(), *(f"{name} {v}" for name, v in versions().items()))

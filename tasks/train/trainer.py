@@ -14,7 +14,7 @@ from tasks.stage import Stage
 from tasks.store import Folder
 from tasks.train.adapter import WEIGHTS, file_digest, part_digests
 from tasks.train.checkpoints import FOLDER, pull_checkpoint
-from tasks.train.environment import base_digest, versions
+from tasks.train.environment import base_digest, precision, versions
 from tasks.train.guards import check_changed, split_too_long
 from tasks.train.pages import DatasetPage, choose_pages
 
@@ -77,21 +77,6 @@ def common_arguments(scratch: Path, steps: int, batch: int, micro_batch: int) ->
         "report_to": [],
         "disable_tqdm": True,
     }
-
-
-def precision() -> str:
-    """What most products are computed in; the adapter itself is float32."""
-    import torch
-
-    return "bfloat16" if torch.cuda.is_available() or has_bfloat16() else "float32"
-
-
-def has_bfloat16() -> bool:
-    """Whether this CPU has instructions for bfloat16; where it is emulated, it is slower than float32."""
-    import torch
-
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def fit(trainer: Any, folder: Folder, scratch: Path, name: str, shown: str) -> list[dict[str, Any]]:

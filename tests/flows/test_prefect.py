@@ -86,7 +86,7 @@ def test_a_rebuild_through_a_process_worker(deployed: dict[str, str], tmp_path: 
     assert state == "COMPLETED", (tmp_path / "worker.log").read_text()[-3000:]
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["counts"]["train"] + manifest["counts"]["test"] > 0
-    assert (Path(manifest["published"]) / "content.json").exists()
+    assert (Path(deployed["RECTO_HOME"]) / "publish" / manifest["published"] / "content.json").exists()
 
 
 def _wait(env: dict[str, str], run_id: Any, log: Path, seconds: float = 240) -> str:
@@ -108,3 +108,14 @@ def test_wrong_parameters_are_refused_before_a_run_exists(deployed: dict[str, st
 
     with pytest.raises(PrefectHTTPStatusError, match=r"dpi|422|409"):
         ask(deployed, start)
+
+
+def test_the_deployments_run_what_the_demo_runs() -> None:
+    import yaml
+
+    from tasks.config import RUNS, RunConfig, load_run
+
+    wanted = load_run(RUNS / "demo.toml").model_dump(exclude={"why"})
+    for deployment in yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"]:
+        if run := deployment.get("parameters", {}).get("run"):
+            assert RunConfig.model_validate(run).model_dump(exclude={"why"}) == wanted, deployment["name"]
