@@ -141,3 +141,17 @@ def test_a_folder_with_one_bad_document_still_makes_a_dataset(env: dict[str, str
     done = recto("dataset", "--source-dir", str(source), "--out", str(tmp_path / "out"), env=env)
     assert done.returncode == 0, done.stderr
     assert "deep.md" in (tmp_path / "out" / "rejects.jsonl").read_text()
+
+
+def test_a_store_that_was_moved_is_used_where_it_is_now(env: dict[str, str], tmp_path: Path) -> None:
+    source = write_documents(tmp_path / "source", 2)
+    first = recto("dataset", "--source-dir", str(source), "--out", str(tmp_path / "first"), env=env)
+    assert first.returncode == 0, first.stderr
+    (tmp_path / "home").rename(tmp_path / "moved")
+    moved = {**env, "RECTO_HOME": str(tmp_path / "moved")}
+    second = recto("dataset", "--source-dir", str(source), "--out", str(tmp_path / "second"), env=moved)
+    assert second.returncode == 0, second.stderr
+    assert " done: " not in second.stdout + second.stderr
+    assert not (tmp_path / "home").exists()
+    shards = [sorted(p.read_bytes() for p in (tmp_path / out / "data").iterdir()) for out in ("first", "second")]
+    assert shards[0] == shards[1]
