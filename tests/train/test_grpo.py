@@ -201,7 +201,7 @@ def test_rollouts_leave_the_base_as_it_was(tmp_path: Path, untrained: str, datas
 def test_shortcuts_give_the_stock_loss_and_gradient(
     tmp_path: Path, untrained: str, dataset: StageRef, warm: StageRef, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.train.trainer.has_bfloat16", lambda: False)
+    monkeypatch.setattr("tasks.train.environment.has_bfloat16", lambda: False)
     found = []
     for shortcuts in (True, False):
         trainer, rows = trainer_of(grpo_run(untrained), dataset, warm, tmp_path)
