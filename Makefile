@@ -1,15 +1,18 @@
-.PHONY: setup demo test test-full check format bench counting lock
+.PHONY: setup tools demo test test-full check format bench counting lock
 
 setup:
 	@bash infra/setup.sh
 
+tools:
+	@bash infra/setup.sh tools
+
 demo: setup
 	@.venv/bin/recto demo
 
-test: setup
+test: tools
 	@.venv/bin/pytest
 
-test-full: setup
+test-full: tools
 	@.venv/bin/pytest -m "not gpu" --timeout 1800
 
 check: setup
@@ -29,5 +32,5 @@ counting: setup
 	@.venv/bin/recto counting
 
 lock: setup
-	@.venv/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-annotate --no-header \
+	@.venv/bin/uv pip compile pyproject.toml --extra dev --extra baselines --universal --python-version 3.11 --no-annotate --no-header \
 		--generate-hashes --no-emit-package torch --quiet -o requirements.lock

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # What recto needs: libraries and fonts by apt, everything else in .venv. Safe to repeat; what is there is left alone.
+# With the argument `tools`, also the programs that tests and comparisons call: Tesseract and Chromium.
 set -euo pipefail
 cd -P "$(dirname "$0")/.."
 
 stamp=.venv/.recto-setup # what .venv was made from, or 'unfinished'
 state=$({ pwd && cat requirements.lock pyproject.toml infra/setup.sh; } | sha256sum | cut -d' ' -f1)
-[ -f "$stamp" ] && [ "$(cat "$stamp")" = "$state" ] && exit 0
+made() { [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$state" ]; }
 
 say() { echo "setup: $*" >&2; }
 die() { say "$@" && exit 1; }
-installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -x 'install ok installed' >/dev/null; }
 find_python() { # the first of a fitting version that can make a virtual environment
   for python in python3 python3.12 python3.11; do
     "$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && return
@@ -20,11 +20,17 @@ find_python() { # the first of a fitting version that can make a virtual environ
 if command -v apt-get >/dev/null; then
   packages=(libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fontconfig fonts-dejavu-core fonts-dejavu-extra
     fonts-liberation2 fonts-noto-cjk fonts-crosextra-caladea fonts-symbola)
-  find_python || packages+=(python3 python3-venv)
-  missing=()
-  for package in "${packages[@]}"; do
-    installed "$package" || missing+=("$package")
-  done
+  if [ "${1:-}" = tools ]; then
+    packages+=(tesseract-ocr tesseract-ocr-jpn)
+    # on Ubuntu the package is a snap, which no container can run; what needs Chromium is skipped there
+    grep -qx 'ID=ubuntu' /etc/os-release || packages+=(chromium)
+  fi
+  made || find_python || packages+=(python3 python3-venv)
+  # the third field of the status is the package's state
+  mapfile -t missing < <(
+    { dpkg-query -W -f='${Package} ${Status}\n' "${packages[@]}" 2>/dev/null || true; } |
+      awk '$4 == "installed" { print $1 }' | sort -u | comm -13 - <(printf '%s\n' "${packages[@]}" | sort -u)
+  )
   if [ ${#missing[@]} -gt 0 ]; then
     as_root=()
     if [ "$(id -u)" != 0 ]; then
@@ -37,6 +43,8 @@ if command -v apt-get >/dev/null; then
       -o DPkg::Lock::Timeout=120 "${missing[@]}" >/dev/null
   fi
 fi
+
+made && exit 0
 
 find_python || die "Python 3.11 or 3.12 with its venv module is needed; install one (on Debian and Ubuntu also" \
   "python3.11-venv or python3.12-venv) and run again"
