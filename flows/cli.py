@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 Verb = Callable[[argparse.Namespace], None]
 
+SYSTEMS = (
+    "base", "tesseract", "rapidocr", "pymupdf4llm", "markitdown", "nougat", "got-ocr2", "olmocr", "docling",
+)  # fmt: skip
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run a verb. Returns 0 done, 1 the job failed, 2 bad usage or configuration."""
@@ -74,13 +78,22 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--dataset", metavar="URI", required=True, help="folder or URI of a dataset, or Hub repo@revision"
     )
-    evaluate = add("evaluate", _evaluate, "answers and scores of base and adapters on held-out pages")
+    evaluate = add("evaluate", _evaluate, "systems read the same pages, and one report says how they compare")
+    pages = evaluate.add_mutually_exclusive_group(required=True)
+    pages.add_argument("--dataset", metavar="URI", help="its held-out pages: folder or URI, or Hub repo@revision")
+    pages.add_argument(
+        "--bench", choices=("real", "olmocr"), help="pages of Debian's own PDFs, or olmOCR-bench with its checker"
+    )
     evaluate.add_argument(
-        "--dataset", metavar="URI", required=True, help="folder or URI of a dataset, or Hub repo@revision"
+        "--bench-dir", metavar="DIR", default="", help="copy of olmOCR-bench; for 'real', a folder that holds the .debs"
     )
     evaluate.add_argument(
         "--adapters", metavar="URI", nargs="*", default=[], help="folders of finished training stages"
     )
+    evaluate.add_argument(
+        "--systems", metavar="NAME", nargs="+", help=f"in place of the run's: {', '.join(SYSTEMS)}; more in a run file"
+    )
+    evaluate.add_argument("--out", metavar="DIR", help="where the report goes (default: in the store)")
     counting = add("counting", _counting, "the counting study")
     counting.add_argument("--out", metavar="DIR", help="also copy the result here")
     report = add("report", _demo, "write the report of a run; what is not finished is run first")
@@ -134,9 +147,21 @@ def _demo(arguments: argparse.Namespace) -> None:
     _quiet_tracebacks()
     out = Folder(arguments.out) if arguments.out else Folder(home()) / "demo"
     done = pipeline(run, (out / "dataset").uri)
-    out.write("report.html", Folder(done.uri).read("report.html"))
-    print(Folder(done.uri).read("summary.txt").decode(), flush=True)
-    path = f"{out.uri}/report.html"
+    _tell(done.uri, out.uri)
+
+
+def _tell(report: str, out: str | None = None) -> None:
+    """Print the summary of a report and, last, its path; with `out`, that of a copy there."""
+    from tasks.store import MANIFEST, Folder
+
+    made = Folder(report)
+    told = Folder(out) if out else made
+    if out:
+        for name in made.names("*.*"):
+            if name != MANIFEST:
+                told.write(name, made.read(name))
+    print(made.read("summary.txt").decode(), flush=True)
+    path = f"{told.uri}/report.html"
     print(path if "://" in path else Path(path).absolute())
 
 
@@ -208,21 +233,39 @@ def _train(arguments: argparse.Namespace) -> None:
 
     _quiet_tracebacks()
     done = train(arguments.dataset, run)
-    print(f"sft: {done.sft.uri}\ngrpo: {done.grpo.uri}\nevaluation: {done.evaluated.uri}")
+    print(f"sft: {done.sft.uri}\ngrpo: {done.grpo.uri}")
+    _tell(done.report.uri)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     run = _load(arguments)
-    from tasks.dataset.publish import dataset_at
+    if arguments.systems is not None:
+        run = _with_systems(run, arguments.systems)
     from tasks.store import stage_at
 
-    dataset_at(arguments.dataset)
     for uri in arguments.adapters:
         stage_at(uri)
-    from flows.evaluation import evaluate
+    from flows.evaluation import check, evaluate
 
+    check(run, arguments.dataset or "", arguments.adapters, arguments.bench or "", arguments.bench_dir)
     _quiet_tracebacks()
-    print(evaluate(arguments.dataset, arguments.adapters, run).uri)
+    done = evaluate(arguments.dataset or "", arguments.adapters, run, arguments.bench or "", arguments.bench_dir)
+    _tell(done.uri, arguments.out)
+
+
+def _with_systems(run: RunConfig, names: list[str]) -> RunConfig:
+    from pydantic import TypeAdapter
+
+    from tasks.config import System
+
+    if unknown := [name for name in names if name not in SYSTEMS]:
+        raise UsageError(
+            f"unknown system {unknown[0]!r}: choose from {', '.join(SYSTEMS)}, or describe it in a run file"
+        )
+    adapter: TypeAdapter[System] = TypeAdapter(System)
+    systems = tuple(adapter.validate_python({"kind": name}) for name in dict.fromkeys(names) if name != "base")
+    settings = run.evaluate.model_copy(update={"base": "base" in names, "systems": systems})
+    return run.model_copy(update={"evaluate": settings})
 
 
 def _counting(arguments: argparse.Namespace) -> None:

@@ -57,6 +57,16 @@ def _model(run: RunConfig) -> str:
     return str(resolve(run.model.base))
 
 
+def _systems(run: RunConfig) -> str:
+    """What the run's other systems need; nothing of what only a network could bring."""
+    from tasks.config import HubModel
+    from tasks.evaluate.read import name_of
+    from tasks.evaluate.systems import versions
+
+    there = [name_of(s) for s in run.evaluate.systems if isinstance(s, HubModel) or versions(s)]
+    return ", ".join(there) or "none besides base and adapters"
+
+
 def _device(_: RunConfig) -> str:
     import torch
 
@@ -70,6 +80,7 @@ CHECKS: dict[str, Check] = {
     "layout": _layout,
     "store": _store,
     "model": _model,
+    "systems": _systems,
     "device": _device,
 }
 

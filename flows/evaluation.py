@@ -1,26 +1,112 @@
-"""Evaluation of base and adapters on the held-out pages of a dataset."""
+"""Evaluation: systems read the same pages, and one table says how they compare."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
 from prefect import flow
 
-from tasks.config import EvaluateRun, RunConfig
+from tasks.config import HeldOutRun, RunConfig, ScoreRun
 from tasks.dataset.publish import dataset_at
-from tasks.evaluate.stage import evaluate as evaluate_task
-from tasks.records import StageRef
-from tasks.store import stage_at
+from tasks.evaluate.artifacts import publish_artifacts
+from tasks.evaluate.held_out import held_out
+from tasks.evaluate.olmocr.bench import OlmocrPagesConfig, fetch_bench, olmocr_pages
+from tasks.evaluate.olmocr.check import OlmocrCheckConfig, olmocr_check, ready
+from tasks.evaluate.olmocr.rows import bench_root
+from tasks.evaluate.read import read, reads_of
+from tasks.evaluate.real.stage import RealPagesConfig, real_pages
+from tasks.evaluate.report import report
+from tasks.evaluate.stage import evaluate as score
+from tasks.evaluate.systems import versions
+from tasks.records import StageRef, UsageError
+from tasks.store import home, stage_at
+
+Bench = Literal["", "real", "olmocr"]
 
 
-def evaluation(run: RunConfig) -> EvaluateRun:
-    return EvaluateRun(model=run.model, pages=run.pages, evaluate=run.evaluate)
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A page set, what each system read of it, and the table; `checks`: what olmOCR's own checker says of each read,
+    where the pages are its benchmark's."""
+
+    pages: StageRef
+    reads: tuple[StageRef, ...]
+    table: StageRef
+    checks: tuple[StageRef, ...] = ()
+
+    @property
+    def stages(self) -> tuple[StageRef, ...]:
+        return (self.pages, *self.reads, self.table, *self.checks)
 
 
-def judge(run: RunConfig, dataset: StageRef, *adapters: StageRef) -> StageRef:
-    """Answers and scores of the base and each adapter on the same held-out pages."""
-    return evaluate_task(evaluation(run), dataset, *adapters)
+def held_out_run(run: RunConfig, adapters: bool = True) -> HeldOutRun:
+    """Pages that the base model was trained on are left out where it, or an adapter on it, is asked."""
+    return HeldOutRun(
+        base=run.model.base if run.evaluate.base or adapters else "",
+        selection=run.pages,
+        pages=run.evaluate.pages,
+        seed=run.evaluate.seed,
+    )
+
+
+def page_set(run: RunConfig, dataset: str, bench: Bench, bench_dir: str, adapters: bool) -> StageRef:
+    """The pages to judge on: a dataset's held-out ones, Debian's own PDFs, or olmOCR-bench."""
+    if bench == "real":
+        return real_pages(RealPagesConfig(debs=bench_dir))
+    if bench == "olmocr":
+        where = bench_dir or str(fetch_bench(Path(home()) / "olmocr-bench"))
+        return olmocr_pages(OlmocrPagesConfig(bench_dir=where))
+    return held_out(held_out_run(run, adapters), dataset_at(dataset))
+
+
+def judge(run: RunConfig, pages: StageRef, *adapters: StageRef, official: bool = False) -> Judged:
+    """Every system of the run reads the pages, and they are scored together; `official`: by olmOCR's checker too."""
+    if official:
+        ready(pages)
+    reads = tuple(read(config, pages, *([adapter] if adapter else [])) for config, adapter in reads_of(run, adapters))
+    settings = ScoreRun(resamples=run.evaluate.resamples, seed=run.evaluate.seed)
+    table = score(settings, pages, *reads)
+    checking = OlmocrCheckConfig(resamples=settings.resamples, seed=settings.seed)
+    checks = tuple(olmocr_check(checking, pages, answers) for answers in reads) if official else ()
+    return Judged(pages, reads, table, checks)
+
+
+def tell(run: RunConfig, judged: Judged, *before: StageRef) -> StageRef:
+    """The report on an evaluation and the stages before it, with what Prefect's own pages show of it."""
+    told = report(run, *before, *judged.stages)
+    publish_artifacts(told, judged.table)
+    return told
+
+
+def check(run: RunConfig, dataset: str, adapters: list[str], bench: Bench, bench_dir: str) -> None:
+    """Raise UsageError for what cannot work, before anything starts."""
+    if bool(dataset) == bool(bench):
+        raise UsageError("name either a dataset or a benchmark")
+    if dataset:
+        dataset_at(dataset)
+    if bench == "olmocr" and bench_dir:
+        bench_root(bench_dir)
+    for config, _ in reads_of(run, [stage_at(uri) for uri in adapters]):
+        versions(config.reader)
 
 
 @flow(name="evaluate", log_prints=True)
-def evaluate(dataset: str, adapters: list[str] = [], run: RunConfig = RunConfig()) -> StageRef:  # noqa: B006
-    """Evaluate the base and the adapters (folders or URIs of finished training stages) on a published dataset."""
-    return judge(run, dataset_at(dataset), *(stage_at(uri) for uri in adapters))
+def evaluate(
+    dataset: str = "",
+    adapters: list[str] = [],  # noqa: B006
+    run: RunConfig = RunConfig(),
+    bench: Bench = "",
+    bench_dir: str = "",
+) -> StageRef:
+    """Compare systems on the held-out pages of a dataset, or on a benchmark; the returned stage holds the report.
+
+    `dataset` is the folder or URI of a published dataset, or a Hub `repo@revision`. `adapters` are folders or URIs of
+    finished training stages. `bench`: "real" (Debian's own PDFs; `bench_dir` may hold the packages) or "olmocr"
+    (`bench_dir` is a copy of olmOCR-bench). What is asked besides the adapters stands in `run.evaluate`.
+    """
+    check(run, dataset, adapters, bench, bench_dir)
+    pages = page_set(run, dataset, bench, bench_dir, bool(adapters))
+    judged = judge(run, pages, *(stage_at(uri) for uri in adapters), official=bench == "olmocr")
+    return tell(run, judged)

@@ -7,7 +7,6 @@ from prefect import flow
 from flows.dataset import build, default_out
 from flows.training import refine
 from tasks.config import RunConfig
-from tasks.evaluate.report import report
 from tasks.records import StageRef
 from tasks.store import Folder
 
@@ -19,5 +18,4 @@ def pipeline(run: RunConfig = RunConfig(), out: str = "") -> StageRef:
     The returned stage's folder holds `report.html` and `summary.txt`.
     """
     built = build(run, Folder(out) if out else default_out(run))
-    trained = refine(run, built.train_on)
-    return report(run, *built.stages, trained.sft, trained.grpo, trained.evaluated)
+    return refine(run, built.train_on, *built.stages).report

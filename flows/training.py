@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from prefect import flow
 
-from flows.evaluation import evaluation, judge
+from flows.evaluation import Judged, held_out_run, judge, tell
 from tasks.config import GrpoRun, RunConfig, SftRun
 from tasks.dataset.publish import dataset_at
-from tasks.evaluate.held_out import unseen_pages
+from tasks.evaluate.held_out import held_out
 from tasks.records import StageRef
 from tasks.train.grpo import grpo
 from tasks.train.sft import sft
@@ -17,22 +17,24 @@ from tasks.train.sft import sft
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The adapters of a run and their evaluation."""
+    """The adapters of a run, their evaluation, and the report on it."""
 
     sft: StageRef
     grpo: StageRef
-    evaluated: StageRef
+    judged: Judged
+    report: StageRef
 
 
-def refine(run: RunConfig, dataset: StageRef) -> Trained:
-    """sft -> grpo -> evaluate on a published dataset.
+def refine(run: RunConfig, dataset: StageRef, *before: StageRef) -> Trained:
+    """sft -> grpo -> evaluate -> report on a published dataset; the report shows the stages `before` too.
 
     Raises StageError before anything is trained where no held-out page could judge it.
     """
-    unseen_pages(dataset, evaluation(run))
+    pages = held_out(held_out_run(run), dataset)
     warm = sft(SftRun(model=run.model, pages=run.pages, lora=run.lora, sft=run.sft), dataset)
     refined = grpo(GrpoRun(model=run.model, pages=run.pages, lora=run.lora, grpo=run.grpo), dataset, warm)
-    return Trained(warm, refined, judge(run, dataset, warm, refined))
+    judged = judge(run, pages, warm, refined)
+    return Trained(warm, refined, judged, tell(run, judged, *before, warm, refined))
 
 
 @flow(name="train", log_prints=True)

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +18,9 @@ from tasks.collect import collect
 from tasks.config import CollectConfig, RenderConfig
 from tasks.records import Document, StageRef
 from tasks.render.stage import batches, draw_stage, render_stage
-from tasks.scoring import composite_reward
+from tasks.scoring import composite_reward, score_pages
+from tasks.scoring.batch import MIN_PAIRS
+from tasks.scoring.typos import inject_typo
 from tasks.store import Folder, finish, read_documents, write_documents
 
 Value = TypeVar("Value")
@@ -61,17 +64,36 @@ def bench_render(documents: list[Document]) -> None:
     print(f"rebuild, one document of {len(documents)} changed: {100 * one / cold:.1f} % of the cold CPU time")
 
 
+REWARD_CHARS = 3_000
+
+
 def bench_reward() -> None:
+    """Pairs of real text and the same with reading errors, every reference new to the process."""
     folder = Folder(os.environ["RECTO_HOME"]) / "collect" / "first"
-    pages = [d.markdown[:1500] for d in read_documents(folder)]
-    times = []
-    for page in pages:
-        answer = page.replace("e", "a", 20)
-        started = time.process_time()
-        composite_reward(answer, page)
-        times.append(1000 * (time.process_time() - started))
+    texts = [d.markdown for d in read_documents(folder)]
+    pages = [text[i : i + REWARD_CHARS] for text in texts for i in range(0, len(text) - REWARD_CHARS + 1, REWARD_CHARS)]
+    answers = [misread(page) for page in pages]
+    composite_reward(answers[0], pages[0])
+    times = [1000 * cpu(partial(composite_reward, *pair))[0] for pair in zip(answers, pages, strict=True)]
     deciles = statistics.quantiles(times, n=10)
-    print(f"composite reward: median {deciles[4]:.1f} ms, 9th decile {deciles[8]:.1f} ms (n = {len(pages)} texts)")
+    print(
+        f"composite reward of {REWARD_CHARS} characters: median {deciles[4]:.2f} ms, "
+        f"9th decile {deciles[8]:.2f} ms CPU (n = {len(pages)} pairs)"
+    )
+    rounds = -(-2 * MIN_PAIRS // len(pages))
+    batch = answers * rounds, pages * rounds
+    walls = []
+    for workers in (1, 2):
+        started = time.perf_counter()
+        score_pages(*batch, workers)
+        walls.append(time.perf_counter() - started)
+    print(f"scores of {len(batch[0])} pairs: 2 processes take {walls[1] / walls[0]:.2f} of the time of one")
+
+
+def misread(page: str) -> str:
+    """The page with an error in every seventh line, and every fortieth line lost."""
+    lines = [line for i, line in enumerate(page.split("\n"), 1) if i % 40]
+    return "\n".join(inject_typo(line, str(i)) if i % 7 == 0 else line for i, line in enumerate(lines))
 
 
 def main() -> None:

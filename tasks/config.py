@@ -134,11 +134,55 @@ class GrpoConfig(Config):
     seed: int = 0
 
 
+class Checkpoint(ModelConfig):
+    """A model read with transformers, bare or under an adapter."""
+
+    kind: Literal["checkpoint"] = "checkpoint"
+    name: str = Field("", description="In tables; empty: the base's name")
+    batch: int = Field(32, ge=1, description="Pages at once")
+
+
+class Endpoint(Config):
+    """A model behind an OpenAI-compatible endpoint: vLLM, SGLang, `transformers serve`, a provider."""
+
+    kind: Literal["openai"] = "openai"
+    name: str = Field("", description="In tables; empty: the model's name")
+    url: str = Field(description="Base URL, such as http://127.0.0.1:8000/v1")
+    model: str = Field(description="The model's name at the endpoint")
+    prompt: str = ModelConfig().prompt
+    max_new_tokens: int = Field(4096, ge=8, description="Longest answer, in tokens")
+    key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the key, if one is needed")
+    parallel: int = Field(8, ge=1, description="Requests at once")
+    timeout: float = Field(600, gt=0, description="Seconds for one answer")
+
+
+class Ocr(Config):
+    """An OCR program of this machine, or one that reads a PDF's text layer, with its own defaults."""
+
+    kind: Literal["tesseract", "rapidocr", "pymupdf4llm", "markitdown"]
+    name: str = Field("", description="In tables; empty: the kind")
+
+
+class HubModel(Config):
+    """A document model of the Hub, with its own prompt and preprocessing."""
+
+    kind: Literal["nougat", "got-ocr2", "olmocr", "docling"]
+    name: str = Field("", description="In tables; empty: the kind")
+    model: str = Field("", description="Hub name or folder; empty: the one its authors publish")
+    max_new_tokens: int = Field(4096, ge=8, description="Longest answer, in tokens")
+    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+
+
+System = Annotated[Checkpoint | Endpoint | Ocr | HubModel, Field(discriminator="kind")]
+
+
 class EvaluateConfig(Config):
     """Held-out evaluation."""
 
     pages: int = Field(200, ge=1, description="Held-out pages, fewer where the test split is smaller")
-    batch: int = Field(32, ge=1)
+    batch: int = Field(32, ge=1, description="Pages at once, for base and adapters")
+    base: bool = Field(True, description="Ask the base model too")
+    systems: tuple[System, ...] = Field((), description="What else is asked: OCR programs, endpoints, other models")
     resamples: int = Field(10_000, ge=100, description="Bootstrap resamples, over families")
     seed: int = 0
 
@@ -183,12 +227,28 @@ class GrpoRun(Config):
     grpo: GrpoConfig = GrpoConfig()
 
 
-class EvaluateRun(Config):
-    """What decides an evaluation, its dataset and adapters apart."""
+class HeldOutRun(Config):
+    """What decides which held-out pages are read, their dataset apart. `base`: no page that it was trained on."""
 
-    model: ModelConfig = ModelConfig()
-    pages: PagesConfig = PagesConfig()
-    evaluate: EvaluateConfig = EvaluateConfig()
+    base: str = ModelConfig().base
+    selection: PagesConfig = PagesConfig()
+    pages: int = EvaluateConfig().pages
+    seed: int = 0
+
+
+class ReadRun(Config):
+    """What decides the answers of a system, the pages and the adapter apart."""
+
+    system: str = Field(description="Its name in tables")
+    seed: int | None = Field(None, description="Seed of its training; several of one system are averaged")
+    reader: System
+
+
+class ScoreRun(Config):
+    """What decides the table of an evaluation, pages and answers apart."""
+
+    resamples: int = EvaluateConfig().resamples
+    seed: int = 0
 
 
 Model = TypeVar("Model", bound=Config)

@@ -62,12 +62,14 @@ def _characters(source: str) -> list[int] | None:
     return [*index, len(source)]
 
 
-def parse(source: str) -> Node:
-    """The tree of a Markdown text."""
+def parse(source: str, math: bool = False) -> Node:
+    """The tree of a Markdown text; with `math`, `$...$` and `$$...$$` are InlineMath and DisplayMath."""
     index = _characters(source)
     root = Node("Root", 0, len(source))
     stack = [root]
-    events: Iterable[tuple[Any, Any]] = pyromark.events_with_range(source, options=OPTIONS)
+    events: Iterable[tuple[Any, Any]] = pyromark.events_with_range(
+        source, options=OPTIONS | pyromark.Options.ENABLE_MATH if math else OPTIONS
+    )
     for event, span in events:
         start, end = span["start"], span["end"]
         if index is not None:

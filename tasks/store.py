@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import fsspec
 import pyarrow as pa
@@ -54,21 +55,27 @@ class Folder:
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file whole or not at all."""
+        fs, target = self._target(name)
+        if "file" in fs.protocol:
+            _replace(target, lambda file: file.write(data))
+        else:
+            fs.pipe_file(target, data)  # object stores put atomically
+
+    def put(self, name: str, source: Path) -> None:
+        """Copy a local file here, whole or not at all, without holding it in memory."""
+        fs, target = self._target(name)
+        if "file" in fs.protocol:
+            with source.open("rb") as given:
+                _replace(target, lambda file: shutil.copyfileobj(given, file))
+        else:
+            fs.put_file(str(source), target)
+
+    def _target(self, name: str) -> tuple[Any, str]:
+        """The file system, and the path of a file here, whose folder is made."""
         fs, path = self._fs()
         target = f"{path}/{name}"
         fs.makedirs(target.rpartition("/")[0], exist_ok=True)
-        if "file" not in fs.protocol:
-            fs.pipe_file(target, data)  # object stores put atomically
-            return
-        part = f"{target}.{uuid.uuid4().hex[:8]}{PART}"
-        try:
-            with open(part, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, target)
-        finally:
-            Path(part).unlink(missing_ok=True)
+        return fs, target
 
     def names(self, pattern: str = "**") -> list[str]:
         """Names of the files below that match, sorted: `*` is any part of one name, `**` goes on into folders.
@@ -97,7 +104,7 @@ class Folder:
     def push(self, source: Path) -> None:
         """Copy every file of a local folder here."""
         for local in sorted(p for p in source.rglob("*") if p.is_file()):
-            self.write(local.relative_to(source).as_posix(), local.read_bytes())
+            self.put(local.relative_to(source).as_posix(), local)
 
     def read_json(self, name: str) -> Any:
         return json.loads(self.read(name))
@@ -123,6 +130,19 @@ class Folder:
     def read_rejects(self) -> list[dict[str, Any]]:
         # not splitlines: a detail may hold one of the other characters that end a line
         return [json.loads(line) for line in self.read("rejects.jsonl").decode().split("\n") if line]
+
+
+def _replace(target: str, fill: Callable[[BinaryIO], object]) -> None:
+    """Write a local file beside its place, then move it there."""
+    part = f"{target}.{uuid.uuid4().hex[:8]}{PART}"
+    try:
+        with open(part, "wb") as file:
+            fill(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, target)
+    finally:
+        Path(part).unlink(missing_ok=True)
 
 
 def finished(folder: Folder) -> Mapping[str, Any] | None:

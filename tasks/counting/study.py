@@ -119,5 +119,5 @@ def _file_digest(path: Path, size: int, modified: int) -> str:
     return hashed.hexdigest()
 
 
-counting_stage = Stage("counting", 1, _counting, _environment)
+counting_stage = Stage("counting", 2, _counting, _environment)
 counting = counting_stage.task()

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tasks.statistics import CONFIDENCE, ratio_interval
+
 Answer = Mapping[str, Any]
-Floats = npt.NDArray[np.float64]
-LEVEL = 0.95
-CHUNK = 2_000_000  # drawn weights held at a time
+LEVEL = CONFIDENCE
 
 MEASURES = ("accuracy", "format_rate", "accuracy_given_number", "mean_reward", "clipped_rate")
 
@@ -25,58 +25,40 @@ def measure(answers: Sequence[Answer], resamples: int, seed: int) -> dict[str, d
     - mean_reward: mean of `count_reward`, in [-1, 1]
     - clipped_rate: answers cut off at the longest length
 
-    low and high are a 95 % percentile bootstrap interval over images. One seed draws the same images for every
-    prompt. Where all images agree the interval is a point: it then says nothing of the uncertainty.
+    low and high are a 95 % percentile bootstrap interval over images, each a family of its own (`ratio_interval`);
+    None for a single image. One seed draws the same images for every prompt and measure. Where all images agree the
+    interval is a point: it then says nothing of the uncertainty.
     Raises ValueError where there are no answers.
     """
     if not answers:
         raise ValueError("no answers to measure")
-    right = np.array([a["count"] == a["truth"] for a in answers], float)
-    has = np.array([a["count"] is not None for a in answers], float)
-    reward = np.array([a["reward"] for a in answers], float)
-    clipped = np.array([a["clipped"] for a in answers], float)
-    every = np.ones(len(answers))
-    over = np.stack([right, has, right, reward, clipped], 1)
-    under = np.stack([every, every, has, every, every], 1)
-    low, high = _interval(over, under, resamples, seed)
-    n, total = under.sum(0), over.sum(0)
+    right = [a["count"] == a["truth"] for a in answers]
+    has = [a["count"] is not None for a in answers]
+    every = [True] * len(answers)
+    ratios: dict[str, tuple[Sequence[float], Sequence[float]]] = {
+        "accuracy": (right, every),
+        "format_rate": (has, every),
+        "accuracy_given_number": (right, has),
+        "mean_reward": ([a["reward"] for a in answers], every),
+        "clipped_rate": ([a["clipped"] for a in answers], every),
+    }
+    images = [str(i) for i in range(len(answers))]
+    found = {
+        name: ratio_interval(_row(over), _row(under), images, resamples, str(seed))
+        for name, (over, under) in ratios.items()
+    }
     return {
-        name: {
-            "value": _rounded(total[i] / n[i]) if n[i] else None,
-            "low": _rounded(low[i]) if n[i] else None,
-            "high": _rounded(high[i]) if n[i] else None,
-            "n": int(n[i]),
-        }
-        for i, name in enumerate(MEASURES)
+        name: {"value": _rounded(e.mean), "low": _rounded(e.low), "high": _rounded(e.high), "n": e.n}
+        for name, e in found.items()
     }
 
 
-def _interval(over: Floats, under: Floats, resamples: int, seed: int) -> tuple[Floats, Floats]:
-    """Percentile bootstrap of ratios of sums: (images, measures) twice -> (measures,) low and high.
-
-    A resample in which a ratio's denominator is zero says nothing about it and is left out.
-    """
-    rng = np.random.default_rng(seed)
-    n = len(over)
-    rows = max(1, CHUNK // n)
-    parts: list[Floats] = []
-    for first in range(0, resamples, rows):
-        drawn = rng.multinomial(n, np.full(n, 1 / n), size=min(rows, resamples - first)).astype(float)
-        below = drawn @ under
-        parts.append(np.divide(drawn @ over, below, out=np.full_like(below, np.nan), where=below > 0))
-    ratios = np.concatenate(parts)
-    tail = (1 - LEVEL) / 2
-    low, high = (np.array([_quantile(column, q) for column in ratios.T]) for q in (tail, 1 - tail))
-    return low, high
+def _row(values: Sequence[float]) -> npt.NDArray[np.float64]:
+    return np.array([values], float)
 
 
-def _quantile(values: Floats, q: float) -> float:
-    known = values[~np.isnan(values)]
-    return float(np.quantile(known, q)) if len(known) else float("nan")
-
-
-def _rounded(value: float) -> float:
-    return round(float(value), 6)
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
 
 
 def as_text(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -91,4 +73,6 @@ def as_text(rows: Sequence[Mapping[str, Any]]) -> str:
 def _cell(measured: Mapping[str, Any]) -> str:
     if measured["value"] is None:
         return "- (n=0)"
+    if measured["low"] is None:
+        return f"{measured['value']:.3f} (n={measured['n']})"
     return f"{measured['value']:.3f} [{measured['low']:.3f}, {measured['high']:.3f}] n={measured['n']}"

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow.compute as pc
+
 from tasks.config import RunConfig
 from tasks.dataset.card import funnel
+from tasks.evaluate.explorer import PageView, page_views
+from tasks.evaluate.page_set import FILE, read_page_set
+from tasks.evaluate.scores import load_read
 from tasks.records import StageError, StageRef
 from tasks.store import Folder, finished
 
-SAMPLES_SHOWN = 8
-_WIDEST = 1_000  # pixels of a page image in the report
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A held-out page: `image` is a data URI, `answers` maps system -> (text, edit similarity, clipped)."""
-
-    doc_id: str
-    page_num: int
-    family: str
-    language: str
-    image: str
-    width: int
-    label: str
-    answers: Mapping[str, tuple[str, float | None, bool]]
+_OTHERS = frozenset(
+    ("collect", "draw", "render", "split", "publish", "sft", "grpo", "read", "evaluate", "olmocr-check", "report")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +44,26 @@ class StageRow:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """All that a report shows. `logs`: stage -> rows of its training log."""
+    """All that a report shows. `page_set` is the stage that made the pages ("held-out" are a dataset's), empty where
+    it is not known; `logs`: stage -> rows of its training log; `official`: what olmOCR's checker says of each system."""
 
     config: Mapping[str, Any]
     table: Mapping[str, Any]
+    metrics: Sequence[Mapping[str, Any]]
+    page_set: str
+    views: Sequence[PageView]
     pages: Sequence[Pages]
-    samples: Sequence[Sample]
     logs: Mapping[str, Sequence[Mapping[str, Any]]]
     stages: Sequence[StageRow]
+    official: Sequence[Mapping[str, Any]] = ()
 
 
 def gather(config: RunConfig, stages: Sequence[StageRef]) -> Content:
     """Read what the report shows from `stages`, in the order they ran.
 
-    Of render, split and publish there may be two: for the dataset, then for the small pages that a model is trained
-    on. The same folder twice counts once.
+    The last evaluation is shown, with the page set and the reads that it judged, where they are among the stages. Of
+    render, split and publish there may be two: for the dataset, then for the small pages that a model is trained on.
+    The same folder twice counts once.
 
     Raises StageError where evaluate is missing.
     """
@@ -80,13 +75,19 @@ def gather(config: RunConfig, stages: Sequence[StageRef]) -> Content:
     if not by_name["evaluate"]:
         raise StageError(f"report: no evaluation among the stages {[r.name for r in rows]}; run evaluate first")
     evaluation = Folder(by_name["evaluate"][-1].uri)
+    table = evaluation.read_json("table.json")
+    sets = [(row.name, ref) for row, ref in zip(rows, stages, strict=True) if row.name not in _OTHERS]
+    page_set, views = _views(evaluation, table, sets, by_name["read"])
     return Content(
         config=config.model_dump(mode="json", exclude={"workers"}, exclude_none=True),
-        table=evaluation.read_json("table.json"),
+        table=table,
+        metrics=evaluation.read_json("metrics.json"),
+        page_set=page_set,
+        views=views,
         pages=_pages(by_name),
-        samples=_samples(evaluation),
         logs={name: _log(by_name[name][-1]) for name in ("sft", "grpo") if by_name[name]},
         stages=rows,
+        official=[Folder(ref.uri).read_json("olmocr.json") for ref in by_name["olmocr-check"]],
     )
 
 
@@ -116,36 +117,24 @@ def _log(ref: StageRef) -> list[dict[str, Any]]:
     return [row for line in lines if line.strip() and "step" in (row := json.loads(line))]
 
 
-def _samples(evaluation: Folder) -> list[Sample]:
-    """The first pages of the order in which they were chosen, which is a digest's: no score has a say."""
-    rows = evaluation.read_table("predictions.parquet").slice(0, SAMPLES_SHOWN).to_pylist()
-    scores = {
-        (s["system"], s["doc_id"], s["page_num"]): s["value"]
-        for s in evaluation.read_table("scores.parquet").to_pylist()
-        if s["part"] == "edit_similarity"
-    }
-    systems = [name.removeprefix("answer_") for name in (rows[0] if rows else {}) if name.startswith("answer_")]
-    samples = []
-    for row in rows:
-        image, width = data_uri(row["image"])
-        answers = {
-            s: (row[f"answer_{s}"], scores[s, row["doc_id"], row["page_num"]], row[f"clipped_{s}"]) for s in systems
-        }
-        page = {key: row[key] for key in ("doc_id", "page_num", "family", "language")}
-        samples.append(Sample(**page, image=image, width=width, label=row["reference"], answers=answers))
-    return samples
-
-
-def data_uri(image: bytes) -> tuple[str, int]:
-    """A page image as a PNG data URI at most _WIDEST wide, and its width in pixels."""
-    from PIL import Image
-
-    opened = Image.open(io.BytesIO(image))
-    width = min(opened.width, _WIDEST)
-    if width < opened.width or opened.format != "PNG":
-        picture = opened.convert("RGB")
-        picture.thumbnail((width, picture.height), Image.Resampling.LANCZOS)
-        sink = io.BytesIO()
-        picture.save(sink, "PNG", optimize=True)
-        image = sink.getvalue()
-    return f"data:image/png;base64,{base64.b64encode(image).decode()}", width
+def _views(
+    evaluation: Folder, table: Mapping[str, Any], sets: Sequence[tuple[str, StageRef]], reads: Sequence[StageRef]
+) -> tuple[str, list[PageView]]:
+    """The name of the set that was judged, and its pages; nothing where the set is not among the stages."""
+    scores = evaluation.read_table("scores.parquet")
+    # every read has a value of "empty" for every page
+    every, headline = (
+        scores.filter(pc.equal(scores["part"], part)).to_pylist() for part in ("empty", table["headline"])
+    )
+    judged, runs = {row["page_id"] for row in every}, {(row["system"], row["seed"]) for row in every}
+    values = {(row["system"], row["seed"], row["page_id"]): float(row["value"]) for row in headline}
+    for name, ref in reversed(sets):
+        if not Folder(ref.uri).exists(FILE):
+            continue
+        pages = read_page_set(ref)
+        if {page.page_id for page in pages} == judged:
+            ids = [page.page_id for page in pages]
+            asked = [read for read in map(load_read, reads) if list(read.page_ids) == ids]
+            asked = [read for read in asked if (read.system, read.seed) in runs]
+            return name, page_views(table, pages, ref, asked, values)
+    return "", []

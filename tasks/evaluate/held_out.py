@@ -1,53 +1,34 @@
-"""The pages that every system is asked to read: held out, suitable, spread over families."""
+"""The held-out stage: the test pages that every system is asked to read, spread over families."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 
-from tasks.config import EvaluateRun
+import pyarrow as pa
+
+from tasks.config import HeldOutRun, PagesConfig
+from tasks.evaluate.page_set import PageInput, SetPage, write_page_set
 from tasks.model.load import trained_families
 from tasks.records import StageError, StageRef, digest
+from tasks.stage import Counts, Stage
+from tasks.store import Folder
 from tasks.train.pages import DatasetPage, choose_pages, dataset_folder, read_images
 
-
-@dataclass(frozen=True, slots=True)
-class HeldOut:
-    """Pages in the order chosen, with their encoded images and sources. `suited` pages were there to choose from."""
-
-    pages: Sequence[DatasetPage]
-    images: Sequence[bytes]
-    sources: Sequence[str]
-    suited: int
+READ_AT_ONCE = 64  # pages whose images are in memory
 
 
-def unseen_pages(dataset: StageRef, config: EvaluateRun) -> list[DatasetPage]:
-    """The test pages that fit [pages], those of families that the base model has seen left out.
+def unseen_pages(dataset: StageRef, selection: PagesConfig, base: str) -> list[DatasetPage]:
+    """The test pages that fit the selection, those of families that the base model has seen left out.
 
     Raises StageError where none is left.
     """
-    suited = choose_pages(dataset, "test", config.pages)
-    seen = trained_families(config.model.base)
+    suited = choose_pages(dataset, "test", selection)
+    seen = trained_families(base) if base else frozenset()
     unseen = [page for page in suited if page.family not in seen]
     if not unseen:
-        raise StageError(
-            f"{dataset.uri}: {config.model.base} was trained on every family among the {len(suited)} test pages"
-        )
+        raise StageError(f"{dataset.uri}: {base} was trained on every family among the {len(suited)} test pages")
     return unseen
-
-
-def held_out(dataset: StageRef, config: EvaluateRun) -> HeldOut:
-    """Choose test pages and read their images. Raises StageError where there is none to choose."""
-    unseen = unseen_pages(dataset, config)
-    pages = spread(unseen, config.evaluate.pages, config.evaluate.seed)
-    images = read_images(dataset, pages)
-    folder = dataset_folder(dataset.uri)
-    sources: dict[str, str] = {}
-    for file in {page.file for page in pages}:
-        table = folder.read_table(file, columns=["doc_id", "source"])
-        sources |= dict(zip(table["doc_id"].to_pylist(), table["source"].to_pylist(), strict=True))
-    return HeldOut(pages, [images[page] for page in pages], [sources[page.doc_id] for page in pages], len(unseen))
 
 
 def spread(pages: Sequence[DatasetPage], limit: int, seed: int = 0) -> list[DatasetPage]:
@@ -62,3 +43,66 @@ def spread(pages: Sequence[DatasetPage], limit: int, seed: int = 0) -> list[Data
     deepest = max(map(len, families.values()), default=0)
     turns = (families[f][i] for i in range(deepest) for f in order if i < len(families[f]))
     return [page for page, _ in zip(turns, range(limit), strict=False)]
+
+
+def _held_out(folder: Folder, config: HeldOutRun, dataset: StageRef) -> Counts:
+    """Write pages.parquet from the test pages of a published dataset."""
+    unseen = unseen_pages(dataset, config.selection, config.base)
+    chosen = spread(unseen, config.pages, config.seed)
+    write_page_set(folder, _with_inputs(dataset, chosen))
+    languages = Counter(page.language for page in chosen)
+    return {
+        "suited pages": len(unseen),
+        "pages": len(chosen),
+        "families": len({page.family for page in chosen}),
+        **{f"pages {language}": n for language, n in sorted(languages.items())},
+    }
+
+
+def _with_inputs(dataset: StageRef, pages: Sequence[DatasetPage]) -> Iterator[tuple[SetPage, PageInput]]:
+    published = dataset_folder(dataset.uri)
+    sources = _sources(published, pages)
+    pdfs = set(published.names("pdf/*.pdf"))
+    for first in range(0, len(pages), READ_AT_ONCE):
+        part = pages[first : first + READ_AT_ONCE]
+        images = read_images(dataset, part)
+        for page in part:
+            page_id = f"{page.doc_id}-{page.page_num:04d}"
+            name = f"pdf/{page.doc_id}.pdf"
+            pdf = single_page(published.read(name), page.page_num) if name in pdfs else None
+            known = SetPage(
+                page_id,
+                page.doc_id,
+                page.page_num,
+                page.family,
+                page.language,
+                sources[page.doc_id],
+                page.features,
+                page.markdown,
+            )
+            yield known, PageInput(page_id, page.language, images[page], pdf)
+
+
+def _sources(published: Folder, pages: Sequence[DatasetPage]) -> dict[str, str]:
+    """Document -> its source."""
+    tables = [published.read_table(file, columns=["doc_id", "source"]) for file in sorted({p.file for p in pages})]
+    table = pa.concat_tables(tables)
+    return dict(zip(table["doc_id"].to_pylist(), table["source"].to_pylist(), strict=True))
+
+
+def single_page(pdf: bytes, number: int) -> bytes:
+    """One page (0-based) of a PDF as a PDF of its own, the same bytes each time."""
+    import pymupdf
+
+    with pymupdf.open(stream=pdf, filetype="pdf") as document, pymupdf.open() as page:
+        page.insert_pdf(document, from_page=number, to_page=number)
+        page.set_metadata({})
+        return bytes(page.tobytes(garbage=3, deflate=True, no_new_id=True))
+
+
+def _environment(config: HeldOutRun) -> str:
+    return digest(*sorted(trained_families(config.base))) if config.base else ""
+
+
+held_out_stage = Stage("held-out", 1, _held_out, _environment)
+held_out = held_out_stage.task(retries=1, retry_delay_seconds=5)

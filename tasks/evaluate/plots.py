@@ -1,33 +1,57 @@
-"""Plots as inline SVG: the same bytes for the same numbers, text left as text."""
+"""Plots as inline SVG: the same bytes for the same numbers, text left as text, colours left to the page's style."""
 
 from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from tasks.evaluate.wording import Table, labels, system_name
+from tasks.evaluate.metrics import MAIN
+from tasks.evaluate.wording import Table, labels, plural, system_name
 
+_COLOURS = {
+    "#3c4149": "var(--ink)",
+    "#8a8f98": "var(--axis)",
+    "#e6e8eb": "var(--line)",
+    "#1f5fa8": "var(--accent)",
+    "#1b7a4b": "var(--better)",
+    "#b3401f": "var(--worse)",
+    "#6b7079": "var(--quiet)",
+}
+_INK, _AXIS, _LINE, _ACCENT, _BETTER, _WORSE, _QUIET = _COLOURS
+_VERDICTS = {"better": _BETTER, "worse": _WORSE, "no evidence": _QUIET}
 _STYLE = {
-    "svg.hashsalt": "recto",
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a system may be called $x$
     "font.family": "sans-serif",
     "font.size": 9.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.edgecolor": "#8a8f98",
+    "axes.edgecolor": _AXIS,
     "axes.linewidth": 0.7,
-    "axes.labelcolor": "#3c4149",
-    "xtick.color": "#3c4149",
-    "ytick.color": "#3c4149",
+    "axes.labelcolor": _INK,
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
     "axes.grid": True,
-    "grid.color": "#e6e8eb",
+    "grid.color": _LINE,
     "grid.linewidth": 0.7,
 }
-_BLUE, _GREY = "#1f5fa8", "#8a8f98"
-_COLOURS = {"better": "#1b7a4b", "worse": "#b3401f", "no evidence": "#6b7079"}
-_CURVE, _FOREST_WIDTH, _ROW = (3.5, 2.1), 3.7, 0.24  # inches
+_CURVE, _WIDTH, _ROW = (3.5, 2.1), 3.9, 0.24  # inches
+_LONGEST = 30  # characters of a name beside a plot
+
+
+class Bar(NamedTuple):
+    """A line of an interval plot; without `low` and `high` only its point is drawn. `head`: a new group begins."""
+
+    label: str
+    value: float | None
+    low: float | None
+    high: float | None
+    colour: str
+    head: bool = False
 
 
 def curve(
@@ -45,8 +69,8 @@ def curve(
     def draw(axes: Any) -> None:
         if band:
             low, high = ([v + s * w for v, w in zip(values, widths, strict=True)] for s in (-1, 1))
-            axes.fill_between(steps, low, high, color=_BLUE, alpha=0.15, linewidth=0)
-        axes.plot(steps, values, color=_BLUE, linewidth=1.3, marker="o", markersize=1.8)
+            axes.fill_between(steps, low, high, color=_ACCENT, alpha=0.15, linewidth=0)
+        axes.plot(steps, values, color=_ACCENT, linewidth=1.3, marker="o", markersize=1.8)
         axes.set_xlabel("step")
         if share:
             axes.set_ylim(-0.03, 1.03)
@@ -55,40 +79,96 @@ def curve(
 
 
 def forest(table: Table, before: str, after: str) -> str:
-    """Each score's difference with its interval, beside the line of no difference."""
-    scores = [metric["metric"] for metric in table["metrics"] if metric["kind"] == "score"]
-    rows = [r for r in table["differences"] if (r["from"], r["to"]) == (before, after) and r["metric"] in scores]
-    rows = [r for r in rows if r["difference"] is not None]
-
+    """The difference of each main score with its interval, beside the line of no difference."""
+    scores = {m["metric"] for m in table["metrics"] if m["kind"] == "score" and m["metric"] in MAIN}
     names = labels(table)
+    bars = [
+        Bar(names[r["metric"]], r["difference"], r["low"], r["high"], _VERDICTS[r["verdict"]])
+        for r in table["differences"]
+        if (r["from"], r["to"]) == (before, after) and r["metric"] in scores and r["difference"] is not None
+    ]
+    return _intervals(bars, f"Differences from {system_name(before)} to {system_name(after)}", zero=True)
 
+
+def slice_forest(table: Table, before: str, after: str) -> str | None:
+    """The headline's difference in each slice, grouped by language, source and feature; None without slices."""
+    key = (before, after, table["headline"])
+    rows = [r for r in table["slices"]["differences"] if (r["from"], r["to"], r["metric"]) == key]
+    bars: list[Bar] = []
+    for dimension in dict.fromkeys(r["dimension"] for r in rows):
+        bars.append(Bar(dimension.capitalize(), None, None, None, _INK, head=True))
+        bars += [
+            Bar(
+                f"{_short(r['value'])} ({plural(r['families'], 'family', 'families')})",
+                r["difference"],
+                r["low"],
+                r["high"],
+                _VERDICTS[r["verdict"]],
+            )
+            for r in rows
+            if r["dimension"] == dimension
+        ]
+    label = f"Differences from {system_name(before)} to {system_name(after)} by slice"
+    return _intervals(bars, label, zero=True) if bars else None
+
+
+def standings(table: Table) -> str:
+    """The headline mean of each system with its interval."""
+    rows = [r for r in table["means"] if r["metric"] == table["headline"]]
+    bars = [Bar(_short(system_name(r["system"])), r["mean"], r["low"], r["high"], _ACCENT) for r in rows]
+    return _intervals(bars, f"{labels(table)[table['headline']]} of each system")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+
+
+def _intervals(bars: Sequence[Bar], label: str, zero: bool = False) -> str:
     def draw(axes: Any) -> None:
-        axes.axvline(0, color=_GREY, linewidth=1)
-        for y, row in enumerate(rows):
-            colour = _COLOURS[row["verdict"]]
-            if row["low"] is not None:
-                axes.plot([row["low"], row["high"]], [y, y], color=colour, linewidth=1.6, solid_capstyle="butt")
-            axes.plot([row["difference"]], [y], marker="o", markersize=4, color=colour)
-        axes.set_yticks(range(len(rows)), [names[r["metric"]] for r in rows])
-        axes.set_ylim(len(rows) - 0.4, -0.6)
+        if zero:
+            axes.axvline(0, color=_AXIS, linewidth=1)
+        for y, bar in enumerate(bars):
+            if bar.low is not None:
+                axes.plot([bar.low, bar.high], [y, y], color=bar.colour, linewidth=1.6, solid_capstyle="butt")
+            if bar.value is not None:
+                hollow = {"markerfacecolor": "none"} if bar.low is None else {}
+                axes.plot([bar.value], [y], marker="o", markersize=4, color=bar.colour, **hollow)
+        axes.set_yticks(range(len(bars)), [bar.label for bar in bars])
+        for tick, bar in zip(axes.get_yticklabels(), bars, strict=True):
+            tick.set_fontweight("bold" if bar.head else "normal")
+        axes.set_ylim(len(bars) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
 
-    label = f"Differences from {system_name(before)} to {system_name(after)}"
-    return _svg(draw, (_FOREST_WIDTH, 0.55 + _ROW * len(rows)), label)
+    return _svg(draw, (_WIDTH, 0.55 + _ROW * max(1, len(bars))), label)
 
 
 def _svg(draw: Callable[[Any], None], size: tuple[float, float], label: str) -> str:
-    """An `<svg>` element without prolog, date or metadata."""
+    """An `<svg>` element without prolog, date, metadata, style sheets or style attributes, which the page forbids."""
     import matplotlib
+    from markupsafe import escape
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": label}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the reader's browser draws the text
         figure = Figure(figsize=size, layout="constrained")
         draw(figure.subplots())
         file = io.StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     text = file.getvalue()
-    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    return text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r' style="([^"]*)"', _attributes, text)
+    used = set(re.findall(r"#([\w-]+)", text))
+    text = re.sub(r' id="([\w.-]+)"', lambda found: found[0] if found[1] in used else "", text)
+    for colour, variable in _COLOURS.items():
+        text = text.replace(colour, variable)
+    return text.replace("<svg", f'<svg role="img" aria-label="{escape(label)}" stroke-linejoin="round"', 1)
+
+
+def _attributes(style: re.Match[str]) -> str:
+    """A style attribute as presentation attributes; the page sets the fonts."""
+    parts = (part.partition(":") for part in style[1].split(";") if part.strip())
+    return "".join(
+        f' {name.strip()}="{value.strip()}"' for name, _, value in parts if name.strip() not in ("font", "font-family")
+    )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,75 +14,175 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tasks.config import RunConfig
-from tasks.evaluate import wording
+from tasks.evaluate import official, wording
 from tasks.evaluate.content import Content, gather
-from tasks.evaluate.marked import marked, rest
-from tasks.evaluate.plots import curve, forest
+from tasks.evaluate.curves import training_curves
+from tasks.evaluate.explorer import PageView
+from tasks.evaluate.marked import beginning, marked, visible
+from tasks.evaluate.metrics import MAIN, METRICS
+from tasks.evaluate.plots import forest, slice_forest, standings
+from tasks.evaluate.table import PLAIN
 from tasks.records import StageRef
 from tasks.stage import Counts, Stage
 from tasks.store import Folder
 
-REPORT, SUMMARY = "report.html", "summary.txt"
+REPORT, SUMMARY, METRICS_FILE = "report.html", "summary.txt", "metrics.json"
+MOST_BYTES = 14_000_000
+"""Of the pages in the explorer; the rest of a report takes less than a megabyte."""
+_MOST_FACTS = 60  # of a page
+_NAMED = 4  # systems that the first line names
+_HERE = Path(__file__).parent
 
 
 def render_report(content: Content) -> str:
-    """The report as one HTML text: styles, plots and images inline, no script, no request. The same content gives
-    the same bytes. Everything that came from documents or models is escaped."""
+    """The report as one HTML text: style, script, plots and images inline, no request; a content security policy
+    allows nothing else. The same content gives the same bytes. Everything that came from documents or models is
+    escaped, and all of it can be read without the script."""
+    table = content.table
+    views = _explorer(content)
+    style, script = (Markup((_HERE / f"report.{kind}").read_text()) for kind in ("css", "js"))
+    pairs, names = wording.shown_pairs(table), wording.labels(table)
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            content=content,
+            official=official,
+            table=table,
+            about=_about(content),
+            findings=_findings(table, pairs),
+            few_families=wording.few_families(table),
+            main=[metric for metric in table["metrics"] if metric["metric"] in MAIN],
+            finer=[metric for metric in table["metrics"] if metric["metric"] not in MAIN],
+            means={(row["system"], row["metric"]): row for row in table["means"]},
+            headline=names[table["headline"]],
+            standings=Markup(standings(table)),
+            pairs=pairs,
+            all_pairs=wording.pairs(table),
+            focus=wording.focus(table),
+            pair=wording.default_pair(table),
+            comparisons=[_comparison(table, *pair) for pair in pairs],
+            slices=_slices(table),
+            unmeasured=wording.joined([wording.within(METRICS[m].label) for m in table["unmeasured"] if m in METRICS]),
+            views=views,
+            page_rule=wording.page_rule(table, len(views)),
+            filters=_filters(content.views[: len(views)]),
+            curves=training_curves(content.logs),
+            settings=_toml(content.config),
+            limits=wording.limits(table),
+            plain_verdict=wording.VERDICTS,
+            pages_of=lambda metric: _pages_of(table, metric),
+            interval=wording.interval,
+            joined=wording.joined,
+            plural=wording.plural,
+            within=wording.within,
+            seeds=_seeds,
+            style=style,
+            script=script,
+            style_hash=_hash(style),
+            script_hash=_hash(script),
+        )
+    )
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"number": wording.number, "signed": wording.signed, "system": wording.system_name}
+    environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)  # escaped as an attribute is
+    return environment
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _about(content: Content) -> str:
+    """What was judged, in a sentence."""
     table = content.table
-    return environment.get_template("report.html.j2").render(
-        content=content,
-        table=table,
-        pairs=wording.pairs(table),
-        findings=[wording.finding(table, before, after) for before, after in wording.pairs(table)],
-        forests=[(pair, Markup(forest(table, *pair))) for pair in wording.pairs(table)],
-        curves=_curves(content.logs),
-        settings=_toml(content.config),
-        few_families=wording.few_families(table),
-        limits=wording.limits(table),
-        mean_of=wording.mean_of,
-        difference_of=wording.difference_of,
-        interval=wording.interval,
-        verdicts=wording.verdicts,
-        joined=wording.joined,
-        plural=wording.plural,
-        pages_of=_pages_of,
-        marked=marked,
-        rest=rest,
-    )
+    pages = wording.plural(table["pages"], "page", "pages")
+    where = f"{pages} of {wording.plural(table['families'], 'family', 'families')} of documents"
+    names = [wording.system_name(system) for system in table["systems"]]
+    systems = wording.joined(names) if len(names) <= _NAMED else f"{len(names)} systems"
+    unseen = " that training has not seen" if content.page_set == "held-out" and wording.training_line(table) else ""
+    base = f" The base model is {content.config['model']['base']}." if "base" in table["systems"] else ""
+    return f"{systems} on {where}{unseen}.{base}"
 
 
-def _curves(logs: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[tuple[str, list[tuple[str, Markup]]]]:
-    """Training stage -> (caption, plot) of each curve that was logged."""
-    sft, grpo = logs.get("sft", ()), logs.get("grpo", ())
-    drawn = [
-        ("sft", "Loss", curve(sft, "loss", "SFT loss by step")),
-        ("sft", "Gradient norm", curve(sft, "grad_norm", "SFT gradient norm by step")),
-        (
-            "grpo",
-            "Mean reward, with one standard deviation within groups",
-            curve(grpo, "reward", "GRPO reward by step", "reward_std"),
-        ),
-        (
-            "grpo",
-            "Share of groups without signal",
-            curve(grpo, "frac_reward_zero_std", "GRPO groups without signal by step", share=True),
-        ),
-        ("grpo", "Gradient norm", curve(grpo, "grad_norm", "GRPO gradient norm by step")),
-        ("grpo", "Entropy, nats a token", curve(grpo, "entropy", "GRPO entropy by step")),
-    ]
-    return [
-        (stage, plots)
-        for stage in ("sft", "grpo")
-        if (plots := [(caption, Markup(svg)) for owner, caption, svg in drawn if owner == stage and svg])
-    ]
+def _findings(table: wording.Table, pairs: Sequence[wording.Pair]) -> list[tuple[str, str]]:
+    """Verdict and sentence of each pair that is shown; of a system without a pair, how it stands."""
+    if not pairs:
+        return [("", wording.standing(table, system)) for system in table["systems"]]
+    return [(wording.verdict_line(table, *pair), wording.finding(table, *pair)) for pair in pairs]
+
+
+def _comparison(table: wording.Table, before: str, after: str) -> dict[str, Any]:
+    names, sliced = wording.labels(table), slice_forest(table, before, after)
+    rows = [r for r in table["differences"] if (r["from"], r["to"]) == (before, after)]
+    return {
+        "before": before,
+        "after": after,
+        "forest": Markup(forest(table, before, after)),
+        "slices": Markup(sliced) if sliced else None,
+        "verdicts": wording.verdicts(table, before, after),
+        "rows": [{**row, "name": names[row["metric"]]} for row in rows],
+    }
+
+
+def _slices(table: wording.Table) -> list[tuple[str, list[tuple[str, list[Mapping[str, Any]]]]]]:
+    """Dimension -> value -> the headline's row of each system, in the table's order."""
+    found: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
+    for row in table["slices"]["means"]:
+        if row["metric"] == table["headline"]:
+            found.setdefault(row["dimension"], {}).setdefault(row["value"], []).append(row)
+    return [(dimension, list(by.items())) for dimension, by in found.items()]
+
+
+def _explorer(content: Content) -> list[Markup]:
+    """The explorer's pages as HTML, from the first on until they are MOST_BYTES together."""
+    template, systems = _environment().get_template("page.html.j2"), content.table["systems"]
+    pair = wording.default_pair(content.table)
+    found: list[Markup] = []
+    size = 0
+    for view in content.views:
+        scores = [view.answers[system].score if system in view.answers else None for system in systems]
+        by_system = dict(zip(systems, scores, strict=True))
+        first, second = (by_system[pair[0]], by_system[pair[1]]) if pair else (None, scores[0])
+        html = template.render(
+            view=view,
+            scores=scores,
+            features=list(view.page.features) or [PLAIN],
+            open=not found,
+            pair=pair,
+            first=first,
+            second=second,
+            change=None if first is None or second is None else second - first,
+            most_facts=_MOST_FACTS,
+            visible=visible,
+            beginning=beginning,
+            marked=marked,
+        )
+        size += len(html.encode())
+        if size > MOST_BYTES:
+            break
+        found.append(Markup(html))
+    return found
+
+
+def _filters(views: Sequence[PageView]) -> list[tuple[str, list[str]]]:
+    """What the explorer's pages can be filtered by; not what is the same for all."""
+    found = {
+        "language": {view.page.language or "unknown" for view in views},
+        "source": {view.page.source or "unknown" for view in views},
+        "feature": {feature for view in views for feature in view.page.features or (PLAIN,)},
+    }
+    return [(name, sorted(values)) for name, values in found.items() if len(values) > 1]
+
+
+def _seeds(seeds: Sequence[int | None]) -> str:
+    return ", ".join("–" if seed is None else str(seed) for seed in seeds)
 
 
 def _pages_of(table: wording.Table, metric: str) -> str:
@@ -96,14 +200,16 @@ def _toml(config: Mapping[str, Any]) -> str:
 
 
 def _report(folder: Folder, config: RunConfig, *stages: StageRef) -> Counts:
-    """Write report.html, and summary.txt for the terminal, from the finished stages of a run, in the order they ran."""
+    """Write report.html, metrics.json, and summary.txt for the terminal, from the finished stages of a run, in the
+    order they ran."""
     content = gather(config, stages)
-    html = render_report(content)
-    folder.write(REPORT, html.encode())
-    folder.write(SUMMARY, f"{wording.summary(content.table)}\n".encode())
-    return {"samples": len(content.samples), "bytes": len(html.encode())}
+    html = render_report(content).encode()
+    folder.write(REPORT, html)
+    folder.write_json(METRICS_FILE, content.metrics)
+    folder.write(SUMMARY, f"{official.summary(content.official)}{wording.summary(content.table)}\n".encode())
+    return {"pages": len(content.views), "bytes": len(html)}
 
 
-report_stage = Stage("report", 1, _report, ignore=("workers",))
+report_stage = Stage("report", 2, _report, ignore=("workers",))
 
 report = report_stage.task()

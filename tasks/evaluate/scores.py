@@ -1,57 +1,33 @@
-"""From answers to the table: scores of each page, their means, and what one system adds to another."""
+"""From a page set and what systems read of it to scores, their table, and a flat list of figures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import combinations
-from typing import Any, NamedTuple
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
 
 import pyarrow as pa
-from rapidfuzz.distance import Levenshtein
 
-from tasks.config import EvaluateConfig
-from tasks.evaluate.statistics import CONFIDENCE, Estimate, mean_interval, paired_difference, verdict
-from tasks.markdown import visible_text
-from tasks.model.generate import Answer
-from tasks.scoring import PRESETS, composite_reward, repetition_rate, strip_thinking
-from tasks.scoring.text import normalise
-from tasks.train.pages import DatasetPage
+from tasks.config import ScoreRun
+from tasks.evaluate.metrics import facts_of, page_scores
+from tasks.evaluate.page_set import SetPage
+from tasks.evaluate.systems.reader import Reading
+from tasks.evaluate.table import build_table, flat_metrics
+from tasks.records import StageError, StageRef
+from tasks.store import Folder, finished
 
 PageScores = Mapping[str, float | None]
-_DIGITS = 6
-
-
-class Metric(NamedTuple):
-    """`kind`: "score" (in [0, 1], more is better) or "rate" (less is better)."""
-
-    label: str
-    kind: str = "score"
-
-    @property
-    def higher_is_better(self) -> bool:
-        return self.kind == "score"
-
-
-METRICS = {
-    "composite_v2": Metric("Composite reward (v2)"),
-    "edit_similarity": Metric("Edit similarity"),
-    "word_precision": Metric("Word precision"),
-    "word_f1": Metric("Word F1"),
-    "heading_precision": Metric("Heading precision"),
-    "heading_f1": Metric("Heading F1"),
-    "code_similarity": Metric("Code block similarity"),
-    "code_count": Metric("Code block count"),
-    "reading_order": Metric("Reading order"),
-    "structure": Metric("Structure"),
-    "character_error_rate": Metric("Character error rate", "rate"),
-    "empty": Metric("Empty answers", "rate"),
-    "clipped": Metric("Clipped answers", "rate"),
-    "repeated": Metric("Repeated 8-word runs", "rate"),
-}
+_ALONE = 64  # answers; fewer are scored sooner by one process than others start
 
 SCORES = pa.schema(
     [
         ("system", pa.string()),
+        ("seed", pa.int64()),
+        ("page_id", pa.string()),
         ("doc_id", pa.string()),
         ("page_num", pa.int32()),
         ("family", pa.string()),
@@ -61,102 +37,127 @@ SCORES = pa.schema(
 )
 
 
-def page_scores(answer: Answer, reference: str) -> dict[str, float | None]:
-    """Every part of `score_page`, the composite under each preset, and the rates, of one answer.
+@dataclass(frozen=True, slots=True)
+class SystemRead:
+    """What a system read: an answer a page, in the order of the set. `seed` is its training seed, if it has one."""
 
-    The answer's thinking is stripped first. A value is None where neither text has what it measures.
+    system: str
+    seed: int | None
+    page_ids: Sequence[str]
+    readings: Sequence[Reading]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What the evaluate stage writes: scores.parquet, table.json and metrics.json."""
+
+    scores: pa.Table
+    table: dict[str, Any]
+    metrics: list[dict[str, Any]]
+
+
+def load_read(ref: StageRef) -> SystemRead:
+    """The folder of a finished read stage."""
+    folder = Folder(ref.uri)
+    config = (finished(folder) or {}).get("config", {})
+    rows = folder.read_table("answers.parquet").to_pylist()
+    ids = [row.pop("page_id") for row in rows]
+    versions = folder.read_json("versions.json") if folder.exists("versions.json") else {}
+    return SystemRead(str(config["system"]), config.get("seed"), ids, [Reading(**row) for row in rows], versions)
+
+
+def evaluate_pages(
+    pages: Sequence[SetPage], reads: Sequence[SystemRead], config: ScoreRun, workers: int = 0
+) -> Evaluated:
+    """Score every answer, and compare the systems.
+
+    Reads of one system with different training seeds are runs of one system. `workers` processes score (0: one a
+    core); their number never changes a result. Raises StageError where there is no page or no read, for answers to
+    other pages than the set's, and for two reads of the same system and seed.
     """
-    text = strip_thinking(answer.text)
-    totals = {name: composite_reward(answer.text, reference, name) for name in PRESETS}
-    return {
-        **next(iter(totals.values())).parts,
-        **{f"composite_{name}": score.total for name, score in totals.items()},
-        "character_error_rate": character_error_rate(text, reference),
-        "empty": float(not text.strip()),
-        "clipped": float(answer.clipped),
-        "repeated": repetition_rate(text),
-    }
-
-
-def character_error_rate(prediction: str, reference: str) -> float | None:
-    """Levenshtein(a, b) / |b| of the visible texts, white space as one space; insertions count, so it may exceed 1.
-
-    None where the reference shows no text.
-    """
-    a, b = _plain(prediction), _plain(reference)
-    return Levenshtein.distance(a, b) / len(b) if b else None
-
-
-def _plain(markdown: str) -> str:
-    try:
-        return normalise(visible_text(markdown))
-    except RecursionError:  # an answer in a loop of ">": its marks are all there is
-        return normalise(markdown)
+    _check(pages, reads)
+    scores = score_all(pages, [read.readings for read in reads], workers)
+    runs: dict[str, dict[int | None, Sequence[PageScores]]] = {}
+    for read, per_page in sorted(
+        zip(reads, scores, strict=True), key=lambda pair: -1 if pair[0].seed is None else pair[0].seed
+    ):
+        runs.setdefault(read.system, {})[read.seed] = per_page
+    order = list(dict.fromkeys(read.system for read in reads))
+    table = build_table(pages, {system: runs[system] for system in order}, config)
+    table["reads"] = {system: _reading([r for r in reads if r.system == system]) for system in order}
+    return Evaluated(score_table(pages, reads, scores), table, flat_metrics(table))
 
 
 def score_all(
-    references: Sequence[str], answers: Mapping[str, Sequence[Answer]]
-) -> dict[str, list[dict[str, float | None]]]:
-    """System -> scores of each page, in the pages' order."""
-    return {
-        system: [page_scores(a, r) for a, r in zip(given, references, strict=True)] for system, given in answers.items()
-    }
+    pages: Sequence[SetPage], answers: Sequence[Sequence[Reading]], workers: int = 0
+) -> list[list[dict[str, float | None]]]:
+    """Scores of each read's answers, in the order of reads and pages. A page's facts are mined once for all reads."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    jobs = [(page, [given[i] for given in answers]) for i, page in enumerate(pages)]
+    processes = min(workers or len(os.sched_getaffinity(0)), len(pages))
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        scored = _scored(jobs, 1 if len(pages) * len(answers) < _ALONE else processes)
+        by_page = list(bar.track(scored, total=len(pages), description=f"scoring {len(pages)} pages"))
+    return [[row[number] for row in by_page] for number in range(len(answers))]
 
 
-def score_table(pages: Sequence[DatasetPage], scores: Mapping[str, Sequence[PageScores]]) -> pa.Table:
-    """One row for each system, page and part."""
+def _scored(
+    jobs: Sequence[tuple[SetPage, Sequence[Reading]]], processes: int
+) -> Iterator[list[dict[str, float | None]]]:
+    if processes == 1:
+        yield from map(_score_page, jobs)
+        return
+    # spawn: threads of other libraries may hold locks that a fork would keep
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        yield from pool.map(_score_page, jobs, chunksize=4)
+
+
+def _score_page(job: tuple[SetPage, Sequence[Reading]]) -> list[dict[str, float | None]]:
+    page, readings = job
+    facts = facts_of(page)
+    return [page_scores(reading, page.label, facts) for reading in readings]
+
+
+def score_table(
+    pages: Sequence[SetPage], reads: Sequence[SystemRead], scores: Sequence[Sequence[PageScores]]
+) -> pa.Table:
+    """One row for each read, page and part that has a value."""
     rows = [
-        {
-            "system": system,
-            "doc_id": page.doc_id,
-            "page_num": page.page_num,
-            "family": page.family,
-            "part": part,
-            "value": value,
-        }
-        for system, per_page in scores.items()
+        (read.system, read.seed, page.page_id, page.doc_id, page.page_num, page.family, part, value)
+        for read, per_page in zip(reads, scores, strict=True)
         for page, parts in zip(pages, per_page, strict=True)
         for part, value in parts.items()
+        if value is not None
     ]
-    return pa.Table.from_pylist(rows, SCORES)
+    return pa.Table.from_arrays(
+        [pa.array(column, f.type) for column, f in zip(zip(*rows, strict=True), SCORES, strict=True)], schema=SCORES
+    )
 
 
-def build_table(
-    families: Sequence[str], scores: Mapping[str, Sequence[PageScores]], config: EvaluateConfig
-) -> dict[str, Any]:
-    """What `table.json` holds: the mean of each system and metric, and the paired difference of each two systems."""
-    values = {(s, m): [parts[m] for parts in per_page] for s, per_page in scores.items() for m in METRICS}
-    means = [
-        {"system": s, "metric": m, **_row(mean_interval(v, families, config.resamples, _seed(config, m)), "mean")}
-        for (s, m), v in values.items()
-    ]
-    differences = []
-    for before, after in combinations(scores, 2):
-        for name, metric in METRICS.items():
-            gap = paired_difference(
-                values[before, name], values[after, name], families, config.resamples, _seed(config, name)
-            )
-            row = _row(gap, "difference") | {"verdict": verdict(gap, metric.higher_is_better)}
-            differences.append({"from": before, "to": after, "metric": name, **row})
+def _check(pages: Sequence[SetPage], reads: Sequence[SystemRead]) -> None:
+    if not pages or not reads:
+        raise StageError(f"{len(pages)} pages and {len(reads)} systems: an evaluation needs at least one of each")
+    seen: set[tuple[str, int | None]] = set()
+    ids = [page.page_id for page in pages]
+    for read in reads:
+        if list(read.page_ids) != ids:
+            raise StageError(f"{read.system}: answers to other pages than the set's; let it read this page set")
+        if (read.system, read.seed) in seen:
+            raise StageError(f"{read.system}: two reads with training seed {read.seed}; give one another name")
+        seen.add((read.system, read.seed))
+
+
+def _reading(reads: Sequence[SystemRead]) -> dict[str, Any]:
+    """What the table says of how a system read: training seeds, median seconds a page, pages that failed, versions."""
+    import numpy as np
+
+    seconds = [reading.seconds for read in reads for reading in read.readings if not reading.error]
     return {
-        "pages": len(families),
-        "families": len(set(families)),
-        "confidence": CONFIDENCE,
-        "resamples": config.resamples,
-        "resampled": "families",
-        "training_seeds": 1,
-        "systems": list(scores),
-        "metrics": [{"metric": name, **metric._asdict()} for name, metric in METRICS.items()],
-        "means": means,
-        "differences": differences,
+        "seeds": [read.seed for read in reads],
+        "seconds": round(float(np.median(seconds)), 4) if seconds else None,
+        "failed": sum(bool(reading.error) for read in reads for reading in read.readings),
+        "versions": dict(sorted(reads[0].versions.items())),
     }
-
-
-def _seed(config: EvaluateConfig, metric: str) -> str:
-    return f"{config.seed} {metric}"
-
-
-def _row(estimate: Estimate, name: str) -> dict[str, Any]:
-    rounded = {k: None if v is None else round(v, _DIGITS) for k, v in estimate._asdict().items()}
-    rounded[name] = rounded.pop("mean")
-    return rounded

@@ -1,47 +1,40 @@
-"""The evaluate stage: base and adapters read the same held-out pages, and are scored alike."""
+"""The evaluate stage: what every system read of a page set is scored, and the systems are compared."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
 
-from tasks.config import EvaluateRun
-from tasks.evaluate.held_out import held_out
-from tasks.evaluate.predict import predict, prediction_table, systems_of
-from tasks.evaluate.scores import build_table, score_all, score_table
+from tasks.config import ScoreRun
+from tasks.evaluate.page_set import read_page_set
+from tasks.evaluate.scores import evaluate_pages, load_read
 from tasks.records import StageRef, digest
 from tasks.stage import Counts, Stage
 from tasks.store import Folder
-from tasks.train.environment import base_digest
 
-_READERS = ("torch", "transformers", "tokenizers", "peft", "pillow", "pyromark", "rapidfuzz", "numpy")
+_SCORERS = ("pyromark", "beautifulsoup4", "rapidfuzz", "apted", "scipy", "numpy")
 
 
-def _evaluate(folder: Folder, config: EvaluateRun, dataset: StageRef, *adapters: StageRef) -> Counts:
-    """Write predictions.parquet, scores.parquet and table.json.
+def _evaluate(folder: Folder, config: ScoreRun, pages: StageRef, *reads: StageRef) -> Counts:
+    """Write scores.parquet, table.json and metrics.json.
 
-    `dataset` is a published one; `adapters` are folders of training stages, which name the systems. Raises
-    StageError where no test page fits [pages], and for adapters of another base or prompt.
+    `pages` is a page set, `reads` are finished read stages of it. Raises StageError where they do not fit together.
     """
-    systems = systems_of(adapters, config)
-    chosen = held_out(dataset, config)
-    answers = predict(folder, config, chosen, systems)
-    folder.write_table("predictions.parquet", prediction_table(chosen, answers), compression="zstd")
-    scores = score_all([page.markdown for page in chosen.pages], answers)
-    folder.write_table("scores.parquet", score_table(chosen.pages, scores), compression="zstd")
-    table = build_table([page.family for page in chosen.pages], scores, config.evaluate)
-    folder.write_json("table.json", table)
+    found = evaluate_pages(read_page_set(pages), [load_read(ref) for ref in reads], config)
+    folder.write_table("scores.parquet", found.scores, compression="zstd")
+    folder.write_json("table.json", found.table)
+    folder.write_json("metrics.json", found.metrics)
+    headline = found.table["headline"]
+    means = {row["system"]: row["mean"] for row in found.table["means"] if row["metric"] == headline}
     return {
-        "suited pages": chosen.suited,
-        "pages": table["pages"],
-        "families": table["families"],
-        **{f"composite {row['system']}": row["mean"] for row in table["means"] if row["metric"] == "composite_v2"},
+        "pages": found.table["pages"],
+        "families": found.table["families"],
+        **{f"{headline} {system}": "none" if mean is None else mean for system, mean in means.items()},
     }
 
 
-def _environment(config: EvaluateRun) -> str:
-    return digest(base_digest(config.model.base), *(f"{name} {version(name)}" for name in _READERS))
+def _environment(config: ScoreRun) -> str:
+    return digest(*(f"{name} {version(name)}" for name in _SCORERS))
 
 
-evaluate_stage = Stage("evaluate", 1, _evaluate, _environment)
-
+evaluate_stage = Stage("evaluate", 2, _evaluate, _environment)
 evaluate = evaluate_stage.task(retries=0, timeout_seconds=24 * 3600)

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
-from tasks.evaluate.statistics import ENOUGH_FAMILIES
+from tasks.evaluate.metrics import MAIN
+from tasks.statistics import ENOUGH_FAMILIES
 
 Table = Mapping[str, Any]
-HEADLINE = "composite_v2"
+Pair = tuple[str, str]
 _SUMMARY = (
     "composite_v2",
+    "facts",
     "edit_similarity",
     "word_f1",
     "heading_f1",
     "code_similarity",
+    "table_teds",
     "structure",
     "character_error_rate",
 )
 _NAMES = {"base": "Base", "sft": "SFT", "grpo": "GRPO"}
-_VERDICTS = {"better": "better", "worse": "worse", "no evidence": "no evidence of a difference"}
+VERDICTS = {"better": "better", "worse": "worse", "no evidence": "no evidence of a difference"}
+_ALL_PAIRS = 4  # systems up to which every pair is shown
 
 
 def system_name(system: str) -> str:
@@ -51,6 +56,11 @@ def plural(n: int, one: str, many: str) -> str:
     return f"{n:,} {one if n == 1 else many}"
 
 
+def joined(words: Sequence[str]) -> str:
+    """a, b and c."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
 def labels(table: Table) -> dict[str, str]:
     """Metric -> its label, in the table's order."""
     return {metric["metric"]: metric["label"] for metric in table["metrics"]}
@@ -74,34 +84,116 @@ def difference_of(table: Table, before: str, after: str, metric: str) -> Mapping
     return row
 
 
-def pairs(table: Table) -> list[tuple[str, str]]:
+def pairs(table: Table) -> list[Pair]:
     """The pairs compared: each step (base to SFT, SFT to GRPO), then the whole way."""
     found = list(dict.fromkeys((r["from"], r["to"]) for r in table["differences"]))
     order = list(table["systems"])
     return sorted(found, key=lambda p: (order.index(p[1]) - order.index(p[0]), order.index(p[0])))
 
 
-def finding(table: Table, before: str, after: str, metric: str = HEADLINE) -> str:
-    """One difference in a sentence, whatever its sign."""
-    systems = list(table["systems"])
+def shown_pairs(table: Table) -> list[Pair]:
+    """The pairs that are spelled out: all of up to four systems; of more, each step of the training, and every other
+    system against the one that was trained last (where none was trained, against the first)."""
+    every = pairs(table)
+    if len(table["systems"]) <= _ALL_PAIRS:
+        return every
+    line, against = training_line(table), focus(table)
+    steps = set(pairwise(line))
+    return [p for p in every if p in steps or (against in p and not set(p) <= set(line))]
+
+
+def focus(table: Table) -> str:
+    """The system that was trained last, else the first."""
+    return str([*table["systems"][:1], *training_line(table)][-1])
+
+
+def default_pair(table: Table) -> Pair | None:
+    """The last step of the training, else the first two systems."""
+    line = training_line(table)
+    found = line[-2:] if len(line) > 1 else list(table["systems"])[:2]
+    return (found[0], found[1]) if len(found) == 2 else None
+
+
+def training_line(table: Table) -> list[str]:
+    """The base and what was trained on it, in the order of training."""
+    return [system for system in _NAMES if system in table["systems"]]
+
+
+def verdict_line(table: Table, before: str, after: str) -> str:
+    """The headline verdict of a pair in a few words."""
+    row = difference_of(table, before, after, table["headline"])
     a, b = system_name(before), system_name(after)
-    step = systems.index(after) == systems.index(before) + 1
-    what = f"What {b} adds to {within(a) if before == systems[0] else a}" if step else f"From {within(a)} to {b}"
+    match row["verdict"]:
+        case "better" | "worse" as found:
+            return f"{b} is {found} than {a}"
+        case _ if row["low"] is None:
+            return f"{a} and {b} cannot be told apart: too few families"
+        case _:
+            return f"No evidence of a difference between {a} and {b}"
+
+
+def finding(table: Table, before: str, after: str) -> str:
+    """The headline difference in a sentence, whatever its sign."""
+    metric = table["headline"]
     row = difference_of(table, before, after, metric)
-    label = within(labels(table)[metric])
+    what, label = _what(table, before, after), within(labels(table)[metric])
     if row["difference"] is None:
         return f"{what}: {label} is measured on no page."
-    where = f"{plural(row['n'], 'page', 'pages')} of {plural(row['families'], 'family', 'families')}"
     found = f"{signed(row['difference'])} {interval(row, sign=True)}"
-    return f"{what}: {label} {found} on {where}, {_VERDICTS[row['verdict']]}."
+    return f"{what}: {label} {found} on {_where(row)}, {VERDICTS[row['verdict']]}{_corrected(table, row)}."
+
+
+def standing(table: Table, system: str) -> str:
+    """A system's headline mean in a sentence, for an evaluation without a pair."""
+    row = mean_of(table, system, table["headline"])
+    label = within(labels(table)[table["headline"]])
+    return f"{system_name(system)}: {label} {number(row['mean'])} {interval(row)} on {_where(row)}."
+
+
+def _what(table: Table, before: str, after: str) -> str:
+    line, a, b = training_line(table), system_name(before), system_name(after)
+    a = within(a) if before == "base" else a
+    if before in line and after in line:
+        step = line.index(after) == line.index(before) + 1
+        return f"What {b} adds to {a}" if step else f"From {a} to {b}"
+    return f"{b} against {a}"
+
+
+def _where(row: Mapping[str, Any]) -> str:
+    seeds = f", {plural(row['seeds'], 'training seed', 'training seeds')}" if row["seeds"] > 1 else ""
+    return f"{plural(row['n'], 'page', 'pages')} of {plural(row['families'], 'family', 'families')}{seeds}"
+
+
+def _corrected(table: Table, row: Mapping[str, Any]) -> str:
+    if row["verdict"] == "no evidence":
+        return ""
+    also = "also" if row["holds"] else "but not"
+    return (
+        f", {also} after correction for {len(table['metrics'])} metrics (p\u00a0=\u00a0{number(row['p_adjusted'], 4)})"
+    )
 
 
 def verdicts(table: Table, before: str, after: str) -> list[tuple[str, list[str]]]:
-    """Each verdict, and the labels of the metrics on which it was given."""
-    rows = [r for r in table["differences"] if (r["from"], r["to"]) == (before, after)]
+    """Each verdict, and the labels of the main metrics on which it was given; * marks what holds after correction."""
+    rows = [r for r in table["differences"] if (r["from"], r["to"]) == (before, after) and r["metric"] in MAIN]
     names = labels(table)
-    groups = [(v, [within(names[r["metric"]]) for r in rows if r["verdict"] == v]) for v in _VERDICTS]
+    groups = [
+        (v, [within(names[r["metric"]]) + " *" * r["holds"] for r in rows if r["verdict"] == v]) for v in VERDICTS
+    ]
     return [(verdict, found) for verdict, found in groups if found]
+
+
+def page_rule(table: Table, shown: int) -> str:
+    """Which pages the explorer holds, and in what order."""
+    pair = default_pair(table)
+    order = (
+        f"by the change from {system_name(pair[0])} to {system_name(pair[1])}, largest drops and gains first"
+        if pair
+        else "the lowest first"
+    )
+    every = f"All {plural(shown, 'page', 'pages')}"
+    part = f"{shown:,} of {plural(table['pages'], 'page', 'pages')}, as many as a report holds: the first"
+    return f"{every if shown == table['pages'] else part} {order}."
 
 
 def few_families(table: Table) -> str:
@@ -119,40 +211,64 @@ def few_families(table: Table) -> str:
 
 def limits(table: Table) -> list[str]:
     """What the table's figures do not say."""
-    count = len(table["differences"])
-    return [
-        f"{plural(table['pages'], 'held-out page', 'held-out pages')} of "
-        f"{plural(table['families'], 'family', 'families')} stand for all documents.",
-        f"Training seeds: {table['training_seeds']}. Intervals cover the choice of families, not how another training "
-        "run would turn out.",
-        f"{count} differences are judged at 95 % each, without a correction for their number: where nothing differs, "
-        f"about {round(count / 20)} would still leave zero out.",
+    count, seeds = len(table["differences"]), table["training_seeds"]
+    said = [
+        f"{plural(table['pages'], 'page', 'pages')} of {plural(table['families'], 'family', 'families')} stand for all "
+        "documents.",
+        f"Training seeds: {seeds}. "
+        + (
+            "Intervals cover the choice of families, not how another training run would turn out."
+            if seeds < 2
+            else "Seeds are drawn beside families; with fewer than about ten the intervals are still too narrow where "
+            "the seed matters much."
+        ),
     ]
+    if count:
+        said.append(
+            f"{plural(count, 'difference is', 'differences are')} judged at 95 % each: where nothing differs, about "
+            f"{round(count / 20)} would still leave zero out. A star, or 'also after correction', means that the "
+            "verdict holds after Holm's correction for the metrics of its comparison; comparisons are not corrected "
+            "for each other."
+        )
+    return said
 
 
 def summary(table: Table) -> str:
-    """The table in about ten lines of plain text, for the terminal: means, then what each step adds."""
-    systems = table["systems"]
-    steps = [(a, b) for a, b in pairs(table) if systems.index(b) == systems.index(a) + 1]
-    lines = [_line("held out", map(system_name, systems), (f"{system_name(a)} to {system_name(b)}" for a, b in steps))]
-    for metric in _SUMMARY:
-        means = (number(mean_of(table, s, metric)["mean"]) for s in systems)
-        lines.append(_line(labels(table)[metric], means, (_step(table, a, b, metric) for a, b in steps)))
+    """The table in about ten lines of plain text, for the terminal: means, then what each step adds; of more than
+    three systems a line each."""
+    metrics = [m for m in _SUMMARY if m in labels(table)]
+    few = len(table["systems"]) <= 3
+    lines = _by_metric(table, metrics) if few else _by_system(table, metrics[:4])
     where = f"{plural(table['pages'], 'page', 'pages')}, {plural(table['families'], 'family', 'families')}"
     lines.append(f"{where}; 95 % intervals, families resampled; * the interval leaves zero out")
     return "\n".join(lines)
 
 
-def _line(label: str, means: Iterable[str], steps: Iterable[str]) -> str:
-    return f"{label:22}{''.join(f'{m:>7}' for m in means)}{''.join(f'  {s:26}' for s in steps)}".rstrip()
+def _by_metric(table: Table, metrics: Sequence[str]) -> list[str]:
+    systems = table["systems"]
+    steps = [(a, b) for a, b in pairs(table) if systems.index(b) == systems.index(a) + 1]
+    heads = (f"{system_name(a)} to {system_name(b)}" for a, b in steps)
+    lines = [_row("mean", (f"{system_name(s)[:9]:>10}" for s in systems), heads)]
+    for metric in metrics:
+        means = (f"{number(mean_of(table, s, metric)['mean']):>10}" for s in systems)
+        lines.append(_row(labels(table)[metric], means, (_step(table, a, b, metric) for a, b in steps)))
+    return lines
+
+
+def _by_system(table: Table, metrics: Sequence[str]) -> list[str]:
+    heads = [labels(table)[m] for m in metrics]
+    lines = [_row("mean", (f"{head[:21]:>22}" for head in heads), ())]
+    for system in table["systems"]:
+        means = (f"{number(mean_of(table, system, m)['mean']):>22}" for m in metrics)
+        lines.append(_row(system_name(system), means, ()))
+    return lines
+
+
+def _row(label: str, means: Iterable[str], steps: Iterable[str]) -> str:
+    return f"{label[:24]:24}{''.join(means)}{''.join(f'  {s:26}' for s in steps)}".rstrip()
 
 
 def _step(table: Table, before: str, after: str, metric: str) -> str:
     row = difference_of(table, before, after, metric)
     mark = "" if row["verdict"] == "no evidence" else " *"
     return f"{signed(row['difference'])} {interval(row, sign=True)}{mark}"
-
-
-def joined(words: Sequence[str]) -> str:
-    """a, b and c."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,13 +40,35 @@ def trained_families(base: str) -> frozenset[str]:
     return frozenset(json.loads(path.read_text())) if path.is_file() else frozenset()
 
 
-def _not_available(base: str, error: Exception) -> UsageError:
+@lru_cache
+def revision_of(name: str) -> str:
+    """The commit of a Hub model that is loaded: the newest, or the downloaded one where the Hub is out of reach; of a
+    folder there is one only. Loading by commit asks the Hub for nothing that is there already.
+
+    Raises UsageError where the model is neither to be fetched nor there.
+    """
+    if Path(name).is_dir():
+        return "main"
+    import httpx
+    from huggingface_hub import HfApi, constants
+
+    try:
+        return HfApi().model_info(name, timeout=20).sha or "main"
+    except (OSError, ValueError, httpx.HTTPError) as e:
+        downloaded = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}" / "refs" / "main"
+        if downloaded.is_file():
+            return downloaded.read_text().strip()
+        raise unavailable(name, e) from e
+
+
+def unavailable(base: str, error: Exception) -> UsageError:
+    """What is said of a model that transformers could not load."""
     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
     if Path(base).is_dir():
         return UsageError(f"{base}: not a loadable model: {first}")
     return UsageError(
         f"{base}: cannot be fetched from the Hub and is no local folder ({first}); "
-        "check the name and the network, or set model.base to 'tiny' or to a folder"
+        "check the name and the network, or name a folder (or 'tiny', the embedded one)"
     )
 
 
@@ -56,9 +79,9 @@ def load_processor(base: str) -> Any:
 
     name = resolve(base)
     try:
-        processor = AutoProcessor.from_pretrained(name)  # type: ignore[no-untyped-call]
+        processor = AutoProcessor.from_pretrained(name, revision=revision_of(name))  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as e:
-        raise _not_available(name, e) from e
+        raise unavailable(name, e) from e
     if not hasattr(processor, "image_processor"):
         raise UsageError(f"{name}: not an image-text-to-text model: its processor takes no images")
     return processor
@@ -85,10 +108,13 @@ def load_model(
     name = resolve(base)
     try:
         model: Any = AutoModelForImageTextToText.from_pretrained(
-            name, dtype=getattr(torch, dtype), attn_implementation="sdpa" if gpu else "eager"
+            name,
+            revision=revision_of(name),
+            dtype=getattr(torch, dtype),
+            attn_implementation="sdpa" if gpu else "eager",
         )
     except (OSError, ValueError) as e:
-        raise _not_available(name, e) from e
+        raise unavailable(name, e) from e
     model = model.to("cuda") if gpu else speed_up(model)
     if adapter is not None:
         from peft import PeftModel

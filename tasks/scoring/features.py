@@ -7,6 +7,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from tasks.markdown import Node, parse
+from tasks.scoring.canonical import canonical
+from tasks.scoring.languages import language
+from tasks.scoring.latex import is_math_fence, normalise_latex
 from tasks.scoring.text import MAX_CHARS, nfkc, normalise, words
 
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -16,6 +19,7 @@ NFKC_GROWTH = 18  # characters that one becomes at most (U+FDFA)
 MAX_DEPTH = 6  # deeper quotes and lists count as this deep
 
 Table = tuple[tuple[str, ...], ...]
+Item = tuple[str, int, int | None]
 
 
 @dataclass(slots=True)
@@ -25,9 +29,10 @@ class Features:
     `text`: canonical Markdown on one line, for the edit similarity. Spellings of the same thing are one
     (`*` and `-`, `===` and `#`, dashes of a table), emphasis and link targets are left out: a page shows
     the same. `length`: characters of the normalised source, all its markup counted. `units`: headings,
-    sentences, code lines, table rows in order. `headings`: level and text. `code`: contents of the blocks.
-    `tables`: rows of cells, the header first. `shape`: for each class of structure (heading, item, ...) the
-    multiset of what occurs, such as heading levels.
+    sentences, code lines, table rows in order. `headings`: level and text. `code`: contents of the blocks,
+    `languages`: what they are tagged with. `items`: each list item's own text, depth and number (None for
+    bullets). `formulas`: normalised LaTeX. `tables`: rows of cells, the header first. `shape`: for each class of
+    structure (heading, item, ...) the multiset of what occurs, such as heading levels.
     """
 
     text: str = ""
@@ -36,19 +41,22 @@ class Features:
     units: list[str] = field(default_factory=list)
     headings: list[tuple[int, str]] = field(default_factory=list)
     code: list[str] = field(default_factory=list)
+    languages: list[str] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+    formulas: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     shape: dict[str, Counter[tuple[int, ...]]] = field(default_factory=lambda: defaultdict(Counter))
 
 
 def extract(source: str) -> Features:
-    """The features of a Markdown text (its first `MAX_CHARS` characters); none for a blank one."""
-    source = source[:MAX_CHARS]
+    """The features of a Markdown text (its first `MAX_CHARS` characters) in `canonical` form; none for a blank one."""
+    source = canonical(SURROGATE.sub("\ufffd", source[:MAX_CHARS]))[:MAX_CHARS]
     plain = normalise(source) or "".join(source.split())  # a text of invisible characters is not blank
     if not plain:
         return Features()
     if len(plain) > MAX_CHARS:
         source, plain = source[: MAX_CHARS // NFKC_GROWTH], plain[:MAX_CHARS]
-    reader = _Reader(SURROGATE.sub("\ufffd", source))
+    reader = _Reader(source)
     features = reader.features
     features.text = " ".join(reader.canonical) or plain
     features.length = len(plain)
@@ -65,10 +73,11 @@ class _Reader:
         self.canonical: list[str] = []
         self.inline: list[str] = []
         self.lists: list[int | None] = []  # next number of each open list, None for bullets
+        self.items: list[tuple[int, list[str]]] = []  # open items: place among the features, texts
         self.quotes = 0
         self.rows: list[tuple[str, ...]] = []
         self.cells: list[str] = []
-        root = parse(source)
+        root = parse(source, math=True)
         stack = [(node, False) for node in reversed(_with_gaps(root, source))]
         while stack:
             node, leaving = stack.pop()
@@ -95,12 +104,18 @@ class _Reader:
         """End a run of text: the inside of a paragraph or of a tight list item."""
         if self.inline and (text := self.take()):
             self.canonical.append(text)
+            if self.items:
+                self.items[-1][1].append(text)
             self.features.units += [sentence for sentence in SENTENCE.split(text) if sentence]
 
     def enter(self, node: Node) -> None:
         match node.kind:
-            case "Text" | "InlineHtml" | "Html" | "InlineMath" | "DisplayMath":
+            case "Text" | "InlineHtml" | "Html":
                 self.inline.append(node.text)
+            case "InlineMath":
+                self.formula(node.text, "$")
+            case "DisplayMath":
+                self.formula(node.text, "$$")
             case "Code":
                 self.inline.append(f"`{node.text}`")
             case "SoftBreak" | "HardBreak":
@@ -136,6 +151,11 @@ class _Reader:
                 self.quotes += 1
                 self.count("quote", min(self.quotes, MAX_DEPTH))
                 self.canonical.append(">")
+            case "CodeBlock" if is_math_fence(node):
+                self.count("paragraph")
+                self.fence(node)
+                self.formula("".join(child.text for child in node.children), "$$")
+                self.flush()
             case "CodeBlock":
                 self.code_block(node)
             case "HtmlBlock":
@@ -175,11 +195,22 @@ class _Reader:
             case "BlockQuote":
                 self.flush()
                 self.quotes -= 1
-            case "Paragraph" | "Item" | "HtmlBlock" | "FootnoteDefinition":
+            case "Item":
                 self.flush()
+                place, texts = self.items.pop()
+                self.features.items[place] = (" ".join(texts), *self.features.items[place][1:])
+            case "Paragraph" | "HtmlBlock" | "FootnoteDefinition":
+                self.flush()
+
+    def formula(self, latex: str, fence: str) -> None:
+        self.inline.append(f"{fence}{latex.strip()}{fence}")
+        if text := normalise_latex(latex):
+            self.features.formulas.append(text)
 
     def item(self) -> None:
         number = self.lists[-1]
+        self.items.append((len(self.features.items), []))
+        self.features.items.append(("", len(self.lists), number))
         self.count("item", min(len(self.lists), MAX_DEPTH), int(number is not None))
         self.canonical.append("-" if number is None else f"{number}.")
         if number is not None:
@@ -190,13 +221,19 @@ class _Reader:
         lines = [line.rstrip() for line in nfkc(content).expandtabs(4).split("\n")]
         shown = [text for line in lines if (text := normalise(line))]
         self.features.code.append("\n".join(lines).strip("\n"))
+        self.features.languages.append(language(str(node.arg)))
         self.features.units += shown
         self.count("code")
         self.canonical += ["```", *shown]
-        if _closed(node, self.source):
+        if self.fence(node):
             self.canonical.append("```")
-        else:
+
+    def fence(self, node: Node) -> bool:
+        """Whether a code block has its closing fence; a missing one is counted."""
+        closed = _closed(node, self.source)
+        if not closed:
             self.count("unclosed fence")
+        return closed
 
     def row(self, head: bool) -> None:
         text = " ".join(cell for cell in self.cells if cell)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +12,13 @@ from numpy.typing import NDArray
 from tasks.scoring.features import Features, extract
 from tasks.scoring.matching import match, similarities
 from tasks.scoring.order import SAME, reading_order
-from tasks.scoring.tables import table_score
+from tasks.scoring.pieces import language_score, list_score, math_score
+from tasks.scoring.tables import table_scores
 from tasks.scoring.text import overlap, similarity
 
 Heading = tuple[int, str]
+
+_known = lru_cache(maxsize=64)(extract)  # the answers of a group share their reference
 
 PARTS = (
     "edit_similarity",
@@ -29,6 +33,12 @@ PARTS = (
     "table_teds",
     "reading_order",
     "structure",
+    "table_structure",
+    "table_cells",
+    "list_f1",
+    "math_similarity",
+    "code_language",
+    "edit_similarity_raw",
 )
 
 
@@ -42,8 +52,13 @@ def score_page(prediction: str, reference: str) -> dict[str, float | None]:
     - edit_similarity: see `edit_score`
     - word_precision, word_recall, word_f1: multiset of words of the visible text
     - heading_precision, heading_recall, heading_f1: see `heading_scores`
-    - code_similarity, code_count: see `code_scores`
-    - table_teds, reading_order, structure: see `table_score`, `reading_order`, `structure_score`
+    - code_similarity, code_count, code_language: see `code_scores`
+    - table_teds, table_structure, table_cells: see `table_scores`
+    - reading_order, structure, list_f1, math_similarity: see `reading_order`, `structure_score`, `list_score`,
+      `math_score`
+    - edit_similarity_raw: see `raw_score`
+
+    HTML tables and bracketed formulas count as what they show (see `canonical`) in all parts but the last.
 
     Raises TypeError for anything but two texts.
     """
@@ -51,16 +66,25 @@ def score_page(prediction: str, reference: str) -> dict[str, float | None]:
         if not isinstance(value, str):
             raise TypeError(f"{name} is a str, not {type(value).__name__}")
     a = extract(prediction)
-    b = a if prediction == reference else extract(reference)
+    b = a if prediction == reference else _known(reference)
     word: tuple[float | None, ...] = overlap(a.words, b.words) if a.words or b.words else (None,) * 3
+    code_similarity, code_count, code_language = code_scores(a, b)
+    teds, table_structure, table_cells = table_scores(a.tables, b.tables)
     values = (
         edit_score(a, b),
         *word,
         *heading_scores(a.headings, b.headings),
-        *code_scores(a.code, b.code),
-        table_score(a.tables, b.tables),
+        code_similarity,
+        code_count,
+        teds,
         reading_order(a.units, b.units),
         structure_score(a.shape, b.shape),
+        table_structure,
+        table_cells,
+        list_score(a.items, b.items),
+        math_score(a.formulas, b.formulas),
+        code_language,
+        raw_score(prediction, reference),
     )
     return dict(zip(PARTS, values, strict=True))
 
@@ -91,17 +115,27 @@ def heading_scores(prediction: list[Heading], reference: list[Heading]) -> tuple
     return total / n, total / m, 2 * total / (n + m)
 
 
-def code_scores(prediction: list[str], reference: list[str]) -> tuple[float | None, ...]:
-    """Code similarity and code count.
+def raw_score(prediction: str, reference: str) -> float:
+    """1 - Levenshtein(a, b) / max(|a|, |b|) of the texts as they stand, nothing normalised. A blank text scores 0
+    against one that is not, and 1 against another blank one."""
+    blank = not prediction.strip(), not reference.strip()
+    return float(all(blank)) if any(blank) else similarity(prediction, reference)
+
+
+def code_scores(prediction: Features, reference: Features) -> tuple[float | None, ...]:
+    """Code similarity, code count and code language.
 
     Similarity: greatest sum of the contents' normalised Levenshtein similarity (lines and indentation kept) over
     one-to-one pairs of blocks, divided by the greater number of blocks. Count: fewer blocks / more blocks.
-    None where neither text has a code block.
+    Language: see `language_score`. None where neither text has a code block.
     """
-    if not prediction and not reference:
-        return None, None
-    fewer, more = sorted((len(prediction), len(reference)))
-    return sum(s for _, _, s in match(prediction, reference, similarities)) / more, fewer / more
+    if not prediction.code and not reference.code:
+        return None, None, None
+    a, b = ([*zip(text.code, text.languages, strict=True)] for text in (prediction, reference))
+    pairs = match(a, b, _code_similarities)
+    fewer, more = sorted((len(a), len(b)))
+    tags = language_score(pairs, prediction.languages, reference.languages)
+    return sum(s for _, _, s in pairs) / more, fewer / more, tags
 
 
 def structure_score(
@@ -129,3 +163,7 @@ def _heading_similarities(a: list[Heading], b: list[Heading]) -> NDArray[np.floa
     levels = np.abs(np.subtract.outer([level for level, _ in a], [level for level, _ in b]))
     sims: NDArray[np.float64] = similarities([text for _, text in a], [text for _, text in b], SAME) / (1 + levels)
     return sims
+
+
+def _code_similarities(a: list[tuple[str, str]], b: list[tuple[str, str]]) -> NDArray[np.float64]:
+    return similarities([content for content, _ in a], [content for content, _ in b])

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from tasks.records import Score, UsageError
+from tasks.scoring.fact_check import Fact, score
+from tasks.scoring.facts_mining import mine
 from tasks.scoring.page import PARTS, score_page
 from tasks.scoring.thinking import strip_thinking
 
@@ -15,6 +19,10 @@ PRESETS: dict[str, dict[str, float]] = {
     "v3": {"edit_similarity": 0.60, "reading_order": 0.15, "heading_f1": 0.15, "structure": 0.10},
 }
 
+REWARD_PARTS = (*PARTS, "facts")
+
+_KANA = re.compile("[\u3040-\u30ff]")
+
 
 def composite_reward(prediction: str, reference: str, weights: str | Mapping[str, float] = "v2") -> Score:
     """Weighted mean of the parts of `score_page`, after the prediction's thinking is stripped.
@@ -23,7 +31,8 @@ def composite_reward(prediction: str, reference: str, weights: str | Mapping[str
 
     so the weight of a part that neither text has is shared among the others; where that leaves nothing, the total
     is the edit similarity. `weights` names a preset or maps parts to weights. `parts` holds every part, weighted
-    or not. A page that itself shows a `<think>` tag outside code is compared with the answer as it stands.
+    or not, but "facts" (see `facts_score`) only where it is weighted: to mine a page takes longer than to score an
+    answer. A page that itself shows a `<think>` tag outside code is compared with the answer as it stands.
 
     Raises UsageError for weights that name no part, are negative or not finite, or are all zero.
     """
@@ -31,11 +40,27 @@ def composite_reward(prediction: str, reference: str, weights: str | Mapping[str
     if isinstance(reference, str) and strip_thinking(reference) == reference:
         prediction = strip_thinking(prediction)
     parts = score_page(prediction, reference)
-    present = [(weight, value) for name, weight in chosen.items() if weight and (value := parts[name]) is not None]
+    if chosen.get("facts"):
+        parts["facts"] = facts_score(prediction, reference)
+    return Score(total=weighted_mean(parts, chosen), parts=parts)
+
+
+def weighted_mean(parts: Mapping[str, float | None], weights: Mapping[str, float]) -> float:
+    """The total of `composite_reward`."""
+    present = [(weight, value) for name, weight in weights.items() if weight and (value := parts[name]) is not None]
     if not present:
         present = [(1.0, parts["edit_similarity"] or 0.0)]
-    total = sum(weight * value for weight, value in present) / sum(weight for weight, _ in present)
-    return Score(total=min(1.0, total), parts=parts)
+    return min(1.0, sum(weight * value for weight, value in present) / sum(weight for weight, _ in present))
+
+
+def facts_score(prediction: str, reference: str) -> float | None:
+    """The facts mined from the reference that hold in the prediction, as `tasks.scoring.facts.score` counts them."""
+    return score(_mined(reference), prediction)
+
+
+@lru_cache(maxsize=1024)
+def _mined(reference: str) -> tuple[Fact, ...]:
+    return tuple(mine(reference, "ja" if _KANA.search(reference) else "en"))
 
 
 def resolve_weights(weights: str | Mapping[str, float]) -> dict[str, float]:
@@ -47,8 +72,8 @@ def resolve_weights(weights: str | Mapping[str, float]) -> dict[str, float]:
     if not isinstance(weights, Mapping):
         raise UsageError(f"reward weights are a preset's name or a mapping, not {type(weights).__name__}")
     for name, weight in weights.items():
-        if name not in PARTS:
-            raise UsageError(f"unknown reward part {name!r}: choose from {', '.join(PARTS)}")
+        if name not in REWARD_PARTS:
+            raise UsageError(f"unknown reward part {name!r}: choose from {', '.join(REWARD_PARTS)}")
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
             raise UsageError(f"reward weight of {name} is {weight!r}: it must be a finite number of at least 0")
     if not any(weights.values()):

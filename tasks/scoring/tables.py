@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +38,9 @@ class Costs:
         return 1.0
 
     def rename(self, a: Tree, b: Tree) -> float:
-        return 1.0 - similarity(a.text, b.text) if a.tag == b.tag else 1.0
+        if a.tag != b.tag:
+            return 1.0
+        return 0.0 if a.text == b.text else 1.0 - similarity(a.text, b.text)
 
     def children(self, node: Tree) -> tuple[Any, ...]:
         return node.children
@@ -56,11 +60,30 @@ def teds(prediction: Table, reference: Table) -> float:
     if prediction == reference:
         return 1.0
     sizes = size(prediction), size(reference)
+    if (distance := in_place(prediction, reference)) <= 2:
+        return 1 - distance / max(sizes)
     if sizes[0] * sizes[1] <= MAX_NODE_PAIRS:
-        distance = float(APTED(_tree(prediction), _tree(reference), Costs()).compute_edit_distance())
+        distance = exact_distance(prediction, reference)
     else:
         distance = aligned_distance(prediction, reference)
     return min(1.0, max(0.0, 1 - distance / max(sizes)))
+
+
+def exact_distance(a: Table, b: Table) -> float:
+    """Tree edit distance in the costs of TEDS (APTED)."""
+    return float(APTED(_tree(a), _tree(b), Costs()).compute_edit_distance())
+
+
+def in_place(a: Table, b: Table) -> float:
+    """Cost of the cells of two tables of one shape, each against the one in its place; infinite for other shapes.
+
+    Where it is at most 2 it is the tree edit distance: any other mapping of two trees of one shape leaves a node out
+    on either side.
+    """
+    if len(a) != len(b) or len(a[0]) != len(b[0]):
+        return math.inf
+    cells = ((x, y) for row, other in zip(a, b, strict=True) for x, y in zip(row, other, strict=True))
+    return sum(1 - similarity(x, y) for x, y in cells if x != y)
 
 
 def aligned_distance(a: Table, b: Table) -> float:
@@ -97,15 +120,59 @@ def aligned_distance(a: Table, b: Table) -> float:
     return float(line[-1]) + missed
 
 
-def table_score(prediction: list[Table], reference: list[Table]) -> float | None:
-    """Sum of TEDS over tables paired one-to-one by the similarity of their text, over the greater number of tables.
+def table_scores(prediction: list[Table], reference: list[Table]) -> tuple[float | None, float | None, float | None]:
+    """TEDS, structure and cells of tables paired one-to-one by the similarity of their text.
 
-    None where neither text has a table.
+    TEDS and structure (TEDS-S): sum of `teds` or `teds_structure` over the pairs, over the greater number of tables.
+    Cells: sum of `equal_cells` over the pairs, over the greater number of cells. None where neither text has a table.
     """
     if not prediction and not reference:
-        return None
+        return None, None, None
     pairs = match(prediction, reference, lambda a, b: similarities([*map(_flat, a)], [*map(_flat, b)]))
-    return sum(teds(a, b) for a, b, _ in pairs) / max(len(prediction), len(reference))
+    number = max(len(prediction), len(reference))
+    cells = max(sum(len(row) for table in tables for row in table) for tables in (prediction, reference))
+    return (
+        sum(teds(a, b) for a, b, _ in pairs) / number,
+        sum(teds_structure(a, b) for a, b, _ in pairs) / number,
+        sum(equal_cells(a, b) for a, b, _ in pairs) / cells,
+    )
+
+
+def teds_structure(prediction: Table, reference: Table) -> float:
+    """TEDS-S: `teds` of the two tables without their texts, so that only rows, columns and the header count
+    (Huang et al. 2023, arXiv 2303.00716, section 4.1)."""
+    return _teds_of_shapes(len(prediction), len(prediction[0]), len(reference), len(reference[0]))
+
+
+@lru_cache(maxsize=1024)
+def _teds_of_shapes(rows: int, columns: int, other_rows: int, other_columns: int) -> float:
+    return teds((("",) * columns,) * rows, (("",) * other_columns,) * other_rows)
+
+
+def equal_cells(a: Table, b: Table) -> int:
+    """Greatest number of equal cells over pairings that keep the order of rows, and of cells within paired rows.
+
+    Of each table the first `MAX_ROWS` rows and `MAX_COLUMNS` columns, unless the tables are the same.
+    """
+    if a == b:
+        return sum(map(len, a))
+    numbers: dict[str, int] = {}
+    x, y = (
+        np.array([[numbers.setdefault(cell, len(numbers)) for cell in row[:MAX_COLUMNS]] for row in table[:MAX_ROWS]])
+        for table in (a, b)
+    )
+    # all pairs of rows at once: best[j] is the count for the first cells of one row and j of the other
+    shape = len(x), len(y)
+    best = [np.zeros(shape, dtype=np.int32) for _ in range(y.shape[1] + 1)]
+    for i in range(x.shape[1]):
+        above, best = best, [np.zeros(shape, dtype=np.int32)]
+        for j in range(y.shape[1]):
+            equal = np.equal.outer(x[:, i], y[:, j])
+            best.append(np.maximum(np.maximum(above[j + 1], best[j]), above[j] + equal))
+    line = np.zeros(len(y) + 1, dtype=np.int32)
+    for row in best[-1]:
+        line[1:] = np.maximum.accumulate(np.maximum(line[1:], line[:-1] + row))
+    return int(line[-1])
 
 
 def _flat(table: Table) -> str:

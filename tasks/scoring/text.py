@@ -49,7 +49,11 @@ def overlap(prediction: Counter[str], reference: Counter[str]) -> tuple[float, f
 
 
 def repetition_rate(text: str, n: int = 8) -> float:
-    """Share of the word n-grams that repeat an earlier one: a rate that shows an answer in a loop, not a score."""
+    """Share of the word n-grams that repeat an earlier one, in [0, 1).
+
+    A rate, not a score: it looks at one text alone, 0 is best, and a page that repeats itself has it too. It shows an
+    answer in a loop. 0 for a text of fewer than n words.
+    """
     tokens = words(normalise(text[:MAX_CHARS]))
     grams = list(zip(*(tokens[i:] for i in range(n)), strict=False))
     return 1 - len(set(grams)) / len(grams) if grams else 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+TAG = re.compile(r"</?think>", re.IGNORECASE)
 TOKEN = re.compile(
     r"(?:^|(?<=</think>))[ \t>]*(?P<fence>`{3,}|~{3,})(?=(?P<info>[^\n]*))"
     r"|(?P<ticks>`+)|(?P<tag></?think>)|(?P<blank>\n[ \t]*(?=\n))",
@@ -38,6 +39,8 @@ def strip_thinking(text: str) -> str:
     """
     if not isinstance(text, str):
         raise TypeError(f"an answer is a str, not {type(text).__name__}")
+    if not TAG.search(text):
+        return text
     tokens = list(TOKEN.finditer(text))
     if not any(token["tag"] for token in tokens):
         return text

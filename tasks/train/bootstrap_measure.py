@@ -13,30 +13,37 @@ from rapidfuzz.distance import Levenshtein
 
 from tasks.markdown import visible_text
 from tasks.records import digest
+from tasks.statistics import ratio_interval
 from tasks.train.bootstrap_data import Page
 from tasks.train.bootstrap_text import Texts
 from tasks.train.cards import draw_card
 
 
 class ErrorRate(NamedTuple):
-    """Total edits over total reference characters, with a 95 % interval over resampled examples."""
+    """Total edits over total reference characters, with a 95 % interval over resampled examples.
+
+    low and high are None for a single example.
+    """
 
     rate: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     n: int
 
 
 def character_error_rate(
     answers: Sequence[str], wanted: Sequence[str], resamples: int = 2000, seed: int = 0
 ) -> ErrorRate:
-    """Levenshtein distance, insertions counted, so the rate may exceed 1. Percentile bootstrap over examples."""
-    edits = np.array([Levenshtein.distance(a, w) for a, w in zip(answers, wanted, strict=True)])
-    lengths = np.array([len(w) for w in wanted])
-    drawn = np.random.default_rng(seed).integers(0, len(edits), (resamples, len(edits)))
-    rates = edits[drawn].sum(1) / lengths[drawn].sum(1)
-    low, high = np.quantile(rates, (0.025, 0.975))
-    return ErrorRate(float(edits.sum() / lengths.sum()), float(low), float(high), len(edits))
+    """Levenshtein distance, insertions counted, so the rate may exceed 1. Percentile bootstrap over examples.
+
+    Raises ValueError where nothing was wanted.
+    """
+    edits = np.array([[Levenshtein.distance(a, w) for a, w in zip(answers, wanted, strict=True)]], float)
+    lengths = np.array([[len(w) for w in wanted]], float)
+    found = ratio_interval(edits, lengths, [str(i) for i in range(len(wanted))], resamples, str(seed))
+    if found.mean is None:
+        raise ValueError("no character to read")
+    return ErrorRate(found.mean, found.low, found.high, len(answers))
 
 
 def held_out_cards(

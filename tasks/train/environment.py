@@ -8,11 +8,22 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tasks.config import GrpoRun, SftRun
-from tasks.model.load import resolve
+from tasks.model.load import resolve, revision_of
 from tasks.records import digest
 from tasks.train.adapter import file_digest
 
-LIBRARIES = ("torch", "transformers", "trl", "peft", "tokenizers", "pillow", "pyromark", "rapidfuzz", "scipy")
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "tokenizers",
+    "pillow",
+    "pyromark",
+    "beautifulsoup4",
+    "rapidfuzz",
+    "scipy",
+)
 
 
 def versions() -> dict[str, str]:
@@ -22,11 +33,11 @@ def versions() -> dict[str, str]:
 def base_digest(base: str) -> str:
     """Digest of the files of a model folder, or `name@revision` of a model of the Hub.
 
-    Raises UsageError for a folder that is missing or holds no model.
+    Raises UsageError for a folder that is missing or holds no model, and for a model of the Hub that cannot be had.
     """
     name = resolve(base)
     if not Path(name).is_dir():
-        return f"{name}@{_revision(name)}"
+        return f"{name}@{revision_of(name)}"
     files = sorted(p for p in Path(name).rglob("*") if p.is_file() and not p.name.startswith("."))
     return _folder_digest(
         tuple((p, p.relative_to(name).as_posix(), p.stat().st_size, p.stat().st_mtime_ns) for p in files)
@@ -37,19 +48,6 @@ def base_digest(base: str) -> str:
 def _folder_digest(files: tuple[tuple[Path, str, int, int], ...]) -> str:
     """Size and time are there for the cache: a file that changed is read again."""
     return digest(*(text for path, name, _, _ in files for text in (name, file_digest(path))))
-
-
-@lru_cache
-def _revision(name: str) -> str:
-    """The commit that loading the name gives: the Hub's newest, or the downloaded one where the Hub is out of reach."""
-    import httpx
-    from huggingface_hub import HfApi, constants
-
-    try:
-        return HfApi().model_info(name).sha or "main"
-    except (OSError, httpx.HTTPError):
-        downloaded = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}" / "refs" / "main"
-        return downloaded.read_text().strip() if downloaded.is_file() else "main"
 
 
 def precision() -> str:

@@ -138,5 +138,5 @@ def _grpo(folder: Folder, config: GrpoRun, dataset: StageRef, sft: StageRef) -> 
     }
 
 
-grpo_stage = Stage("grpo", 1, _grpo, environment)
+grpo_stage = Stage("grpo", 2, _grpo, environment)
 grpo = grpo_stage.task(retries=0, timeout_seconds=24 * 3600)

@@ -68,6 +68,8 @@ def bad(tmp_path: Path) -> dict[str, tuple[list[str], str]]:
         "a file, not a folder": (["dataset", "--source-dir", str(tmp_path / "texts" / "a.txt")], "a.txt"),
         "foreign folder": (["dataset", "--source-dir", good, "--out", str(tmp_path / "foreign")], "foreign"),
         "no dataset": (["train", "--dataset", str(tmp_path / "empty")], "no published dataset"),
+        "unknown system": (["evaluate", "--dataset", good, "--systems", "abbyy"], "unknown system 'abbyy'"),
+        "no benchmark there": (["evaluate", "--bench", "olmocr", "--bench-dir", str(tmp_path / "empty")], "empty"),
         "no verb": ([], "VERB"),
     }
 
@@ -83,6 +85,8 @@ CASES = (
     "a file, not a folder",
     "foreign folder",
     "no dataset",
+    "unknown system",
+    "no benchmark there",
     "no verb",
 )
 
@@ -155,3 +159,50 @@ def test_a_store_that_was_moved_is_used_where_it_is_now(env: dict[str, str], tmp
     assert not (tmp_path / "home").exists()
     shards = [sorted(p.read_bytes() for p in (tmp_path / out / "data").iterdir()) for out in ("first", "second")]
     assert shards[0] == shards[1]
+
+
+def test_systems_are_compared_on_held_out_pages(env: dict[str, str], tmp_path: Path) -> None:
+    source = write_documents(tmp_path / "source", 3)
+    built = recto("dataset", "--source-dir", str(source), "--out", str(tmp_path / "pages"), "--keep-pdf", env=env)
+    assert built.returncode == 0, built.stderr
+    (tmp_path / "run.toml").write_text(
+        "[pages]\nlanguages = []\nmax_label_chars = 99999\ntables = true\n[evaluate]\npages = 2\nresamples = 200\n"
+    )
+    command = ["evaluate", "--run", str(tmp_path / "run.toml"), "--dataset", str(tmp_path / "pages")]
+    done = recto(*command, "--systems", "markitdown", "pymupdf4llm", "--out", str(tmp_path / "told"), env=env)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == str(tmp_path / "told" / "report.html")
+    rows = json.loads((tmp_path / "told" / "metrics.json").read_text())
+    means = {row["system"]: row["mean"] for row in rows if (row["metric"], row["slice"]) == ("word_recall", "all")}
+    assert means.keys() == {"markitdown", "pymupdf4llm"}
+    assert min(means.values()) > 0.9
+
+    again = recto(*command, "--systems", "pymupdf4llm", "markitdown", env=env)
+    assert again.returncode == 0, again.stderr
+    log = again.stdout + again.stderr
+    assert "read " in log
+    assert not [line for line in log.splitlines() if "- read " in line and " done: " in line]
+
+
+def test_the_benchmark_runs_with_its_own_checker(env: dict[str, str], tmp_path: Path) -> None:
+    import pymupdf
+
+    bench = tmp_path / "bench"
+    (bench / "pdfs").mkdir(parents=True)
+    with pymupdf.open() as document:
+        document.new_page().insert_text((72, 90), "Penguins do not fly but they swim.", fontsize=14)
+        document.save(bench / "pdfs" / "birds.pdf")
+    common = {"pdf": "birds.pdf", "page": 1, "max_diffs": 0}
+    rows = [
+        {**common, "id": "there", "type": "present", "text": "Penguins do not fly"},
+        {**common, "id": "not there", "type": "present", "text": "Ostriches do not fly"},
+    ]
+    (bench / "birds.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = recto(
+        *("evaluate", "--bench", "olmocr", "--bench-dir", str(bench), "--systems", "markitdown"),
+        *("--out", str(tmp_path / "told")),
+        env=env,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "olmOCR-bench, markitdown: 0.750" in done.stdout  # birds 1 of 2, baseline 1 of 1
+    assert "by its own checker" in (tmp_path / "told" / "report.html").read_text()

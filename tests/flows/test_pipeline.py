@@ -20,7 +20,7 @@ KILLED_IN = {
     "publish": ("split", 1),
     "sft": ("publish", 2),
     "grpo": ("sft", 1),
-    "evaluate": ("grpo", 1),
+    "read": ("grpo", 1),
 }
 RUN = """
 [collect]
@@ -110,7 +110,7 @@ def results(home: Path, out: Path) -> dict[str, bytes | str]:
         (folder,) = (home / stage).glob("*")
         found[stage] = json.loads((folder / "checkpoint.json").read_text())["adapter_digest"]
     (evaluated,) = (home / "evaluate").glob("*")
-    found["scores"] = (evaluated / "table.json").read_text()
+    found["scores"] = (evaluated / "metrics.json").read_text()
     return found
 
 

@@ -19,19 +19,32 @@ from tasks.scoring.tables import MAX_NODE_PAIRS, aligned_distance, size, teds
         ("see [the guide](https://a.example)", "see [the guide](https://b.example)"),
         ("ＡＢＣ１２３", "ABC123"),
         ("one\ntwo", "one two"),
-        ("~~~py\nx\n~~~", "```\nx\n```"),
+        ("~~~py\nx\n~~~", "```python\nx\n```"),
+        ("~~~\nx\n~~~", "```text\nx\n```"),
+        ("<table><tr><th>a<th>b<tr><td>1<td>2</table>", "|a|b|\n|-|-|\n|1|2|"),
+        (r"so \(a_1\) is \[x = 2\]", "so $a_1$ is $$x = 2$$"),
+        ("```math\nx^2\n```", "$$\nx^2\n$$"),
         ("***\n", "---\n"),
         ("3. a\n3. b", "3) a\n4) b"),
         ("word\u00ad\u200b", "word"),
     ],
 )
 def test_spellings_of_the_same_page_are_equal(a: str, b: str) -> None:
-    assert all(value in (1, None) for value in score_page(a, b).values())
+    assert all(value in (1, None) for name, value in score_page(a, b).items() if name != "edit_similarity_raw")
+    assert score_page(a, b)["edit_similarity_raw"] < 1
 
 
 @pytest.mark.parametrize("junk", ["<!-- notes to myself -->", "[ref]: https://junk.example", "![](x)", "<div>"])
 def test_what_a_page_hides_still_costs(junk: str) -> None:
     assert score_page(f"{PROSE}\n\n{junk}\n", PROSE)["edit_similarity"] < 1
+
+
+def test_what_a_table_hides_costs() -> None:
+    plain = f"{PROSE}\n\n<table><tr><td>one</td><td>two</td></tr></table>"
+    assert score_page(plain, f"{PROSE}\n\n|one|two|\n|-|-|")["edit_similarity"] == 1
+    for junk in (f"<!-- {PROSE} -->", f"<tr title='{PROSE}'>"):
+        hidden = score_page(plain.replace("<tr>", f"<tr>{junk}"), f"{PROSE}\n\n|one|two|\n|-|-|")
+        assert hidden["edit_similarity"] < 0.6
 
 
 @pytest.mark.parametrize("loop", ["*", "-", "`", "[r]: s\n", "<b>", "[](x)", "\n---\n", "word "])
@@ -152,3 +165,18 @@ def test_repetition_is_a_rate() -> None:
     assert repetition_rate(PROSE) == 0
     assert repetition_rate("") == 0
     assert repetition_rate("over and over again " * 100) > 0.9
+
+
+@pytest.mark.parametrize("tag", ["mark", "b", "SPAN", "sup"])
+def test_formatting_tags_are_emphasis_like_any_other(tag: str) -> None:
+    plain = "# Title\n\nThe status is fine here.\n"
+    marked = f"# <{tag}>Title</{tag}>\n\nThe <{tag} class='x'>status</{tag}> is fine<br>here.\n"
+    found = score_page(marked, plain)
+    assert {name: value for name, value in found.items() if value is not None and name != "edit_similarity_raw"} == {
+        name: 1.0 for name, value in found.items() if value is not None and name != "edit_similarity_raw"
+    }
+
+
+def test_what_is_hidden_in_a_tag_costs() -> None:
+    plain = "The status is fine here.\n"
+    assert score_page(plain.replace("status", f'<span title="{"junk " * 20}">status</span>'), plain)["word_f1"] < 0.5
