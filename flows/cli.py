@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         "--bench-dir", metavar="DIR", default="", help="copy of olmOCR-bench; for 'real', a folder that holds the .debs"
     )
     evaluate.add_argument(
-        "--adapters", metavar="URI", nargs="*", default=[], help="folders of finished training stages"
+        "--adapters", metavar="URI", nargs="*", default=[], help="folders of finished training stages, or NAME=URI"
     )
     evaluate.add_argument(
         "--systems", metavar="NAME", nargs="+", help=f"in place of the run's: {', '.join(SYSTEMS)}; more in a run file"
@@ -241,10 +241,6 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     run = _load(arguments)
     if arguments.systems is not None:
         run = _with_systems(run, arguments.systems)
-    from tasks.store import stage_at
-
-    for uri in arguments.adapters:
-        stage_at(uri)
     from flows.evaluation import check, evaluate
 
     check(run, arguments.dataset or "", arguments.adapters, arguments.bench or "", arguments.bench_dir)

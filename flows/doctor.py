@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 
-from tasks.config import RunConfig
+from tasks.config import Checkpoint, HubModel, RunConfig, System
 from tasks.records import StageError, UsageError
 
 Check = Callable[[RunConfig], str]
@@ -57,13 +57,18 @@ def _model(run: RunConfig) -> str:
     return str(resolve(run.model.base))
 
 
+def _needs_hub(system: System) -> bool:
+    from tasks.model.load import resolve
+
+    return isinstance(system, HubModel) or (isinstance(system, Checkpoint) and not os.path.isdir(resolve(system.base)))
+
+
 def _systems(run: RunConfig) -> str:
     """What the run's other systems need; nothing of what only a network could bring."""
-    from tasks.config import HubModel
     from tasks.evaluate.read import name_of
     from tasks.evaluate.systems import versions
 
-    there = [name_of(s) for s in run.evaluate.systems if isinstance(s, HubModel) or versions(s)]
+    there = [name_of(s) for s in run.evaluate.systems if _needs_hub(s) or versions(s)]
     return ", ".join(there) or "none besides base and adapters"
 
 

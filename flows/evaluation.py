@@ -10,18 +10,18 @@ from prefect import flow
 
 from tasks.config import HeldOutRun, RunConfig, ScoreRun
 from tasks.dataset.publish import dataset_at
-from tasks.evaluate.artifacts import publish_artifacts
-from tasks.evaluate.held_out import held_out
+from tasks.evaluate.held_out import held_out, held_out_families
 from tasks.evaluate.olmocr.bench import OlmocrPagesConfig, fetch_bench, olmocr_pages
 from tasks.evaluate.olmocr.check import OlmocrCheckConfig, olmocr_check, ready
 from tasks.evaluate.olmocr.rows import bench_root
-from tasks.evaluate.read import read, reads_of
+from tasks.evaluate.read import Adapter, adapter_at, read, reads_of, seen_families
 from tasks.evaluate.real.stage import RealPagesConfig, real_pages
-from tasks.evaluate.report import report
+from tasks.evaluate.report.artifacts import publish_artifacts
+from tasks.evaluate.report.stage import report
 from tasks.evaluate.stage import evaluate as score
 from tasks.evaluate.systems import versions
 from tasks.records import StageRef, UsageError
-from tasks.store import home, stage_at
+from tasks.store import DEFAULT_HOME, home
 
 Bench = Literal["", "real", "olmocr"]
 
@@ -41,34 +41,21 @@ class Judged:
         return (self.pages, *self.reads, self.table, *self.checks)
 
 
-def held_out_run(run: RunConfig, adapters: bool = True) -> HeldOutRun:
-    """Pages that the base model was trained on are left out where it, or an adapter on it, is asked."""
-    return HeldOutRun(
-        base=run.model.base if run.evaluate.base or adapters else "",
-        selection=run.pages,
-        pages=run.evaluate.pages,
-        seed=run.evaluate.seed,
-    )
+def held_out_run(run: RunConfig, dataset: StageRef, *adapters: Adapter) -> HeldOutRun:
+    """The choice of held-out pages. Families that a checkpoint among the systems was trained on are left out."""
+    without = sorted(seen_families(reads_of(run, adapters)) & held_out_families(dataset))
+    return HeldOutRun(without=tuple(without), selection=run.pages, pages=run.evaluate.pages, seed=run.evaluate.seed)
 
 
-def page_set(run: RunConfig, dataset: str, bench: Bench, bench_dir: str, adapters: bool) -> StageRef:
-    """The pages to judge on: a dataset's held-out ones, Debian's own PDFs, or olmOCR-bench."""
-    if bench == "real":
-        return real_pages(RealPagesConfig(debs=bench_dir))
-    if bench == "olmocr":
-        where = bench_dir or str(fetch_bench(Path(home()) / "olmocr-bench"))
-        return olmocr_pages(OlmocrPagesConfig(bench_dir=where))
-    return held_out(held_out_run(run, adapters), dataset_at(dataset))
-
-
-def judge(run: RunConfig, pages: StageRef, *adapters: StageRef, official: bool = False) -> Judged:
+def judge(run: RunConfig, pages: StageRef, *adapters: Adapter, official: bool = False) -> Judged:
     """Every system of the run reads the pages, and they are scored together; `official`: by olmOCR's checker too."""
     if official:
         ready(pages)
-    reads = tuple(read(config, pages, *([adapter] if adapter else [])) for config, adapter in reads_of(run, adapters))
+    asked = reads_of(run, adapters)
+    reads = tuple(read(config, pages, *([adapter] if adapter else [])) for config, adapter in asked)
     settings = ScoreRun(resamples=run.evaluate.resamples, seed=run.evaluate.seed)
     table = score(settings, pages, *reads)
-    checking = OlmocrCheckConfig(resamples=settings.resamples, seed=settings.seed)
+    checking = OlmocrCheckConfig(resamples=settings.resamples, seed=settings.seed, seconds=run.evaluate.checker_seconds)
     checks = tuple(olmocr_check(checking, pages, answers) for answers in reads) if official else ()
     return Judged(pages, reads, table, checks)
 
@@ -80,16 +67,31 @@ def tell(run: RunConfig, judged: Judged, *before: StageRef) -> StageRef:
     return told
 
 
-def check(run: RunConfig, dataset: str, adapters: list[str], bench: Bench, bench_dir: str) -> None:
-    """Raise UsageError for what cannot work, before anything starts."""
+def check(run: RunConfig, dataset: str, adapters: list[str], bench: Bench, bench_dir: str) -> list[Adapter]:
+    """The adapters. Raises UsageError for what cannot work, before anything starts."""
     if bool(dataset) == bool(bench):
         raise UsageError("name either a dataset or a benchmark")
     if dataset:
+        if bench_dir:
+            raise UsageError(f"{bench_dir}: a benchmark's folder, but a dataset is evaluated; leave one of them out")
         dataset_at(dataset)
     if bench == "olmocr" and bench_dir:
         bench_root(bench_dir)
-    for config, _ in reads_of(run, [stage_at(uri) for uri in adapters]):
+    trained = [adapter_at(text) for text in adapters]
+    for config, _ in reads_of(run, trained):
         versions(config.reader)
+    return trained
+
+
+def page_set(run: RunConfig, dataset: str, bench: Bench, bench_dir: str, adapters: list[Adapter]) -> StageRef:
+    """The pages to judge on: a dataset's held-out ones, Debian's own PDFs, or olmOCR-bench."""
+    if bench == "real":
+        return real_pages(RealPagesConfig(languages=run.evaluate.bench_languages, debs=bench_dir))
+    if bench == "olmocr":
+        where = bench_dir or str(fetch_bench(DEFAULT_HOME if "://" in home() else Path(home())))
+        return olmocr_pages(OlmocrPagesConfig(bench_dir=where, limit=run.evaluate.bench_pages))
+    held = dataset_at(dataset)
+    return held_out(held_out_run(run, held, *adapters), held)
 
 
 @flow(name="evaluate", log_prints=True)
@@ -103,10 +105,10 @@ def evaluate(
     """Compare systems on the held-out pages of a dataset, or on a benchmark; the returned stage holds the report.
 
     `dataset` is the folder or URI of a published dataset, or a Hub `repo@revision`. `adapters` are folders or URIs of
-    finished training stages. `bench`: "real" (Debian's own PDFs; `bench_dir` may hold the packages) or "olmocr"
-    (`bench_dir` is a copy of olmOCR-bench). What is asked besides the adapters stands in `run.evaluate`.
+    finished training stages, or NAME=URI; those that differ in their training seed only are one system. `bench`:
+    "real" (Debian's own PDFs; `bench_dir` may hold the packages) or "olmocr" (`bench_dir` is a copy of olmOCR-bench).
+    What is asked besides the adapters stands in `run.evaluate`.
     """
-    check(run, dataset, adapters, bench, bench_dir)
-    pages = page_set(run, dataset, bench, bench_dir, bool(adapters))
-    judged = judge(run, pages, *(stage_at(uri) for uri in adapters), official=bench == "olmocr")
-    return tell(run, judged)
+    trained = check(run, dataset, adapters, bench, bench_dir)
+    pages = page_set(run, dataset, bench, bench_dir, trained)
+    return tell(run, judge(run, pages, *trained, official=bench == "olmocr"))

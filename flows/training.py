@@ -10,6 +10,7 @@ from flows.evaluation import Judged, held_out_run, judge, tell
 from tasks.config import GrpoRun, RunConfig, SftRun
 from tasks.dataset.publish import dataset_at
 from tasks.evaluate.held_out import held_out
+from tasks.evaluate.read import Adapter
 from tasks.records import StageRef
 from tasks.train.grpo import grpo
 from tasks.train.sft import sft
@@ -30,10 +31,10 @@ def refine(run: RunConfig, dataset: StageRef, *before: StageRef) -> Trained:
 
     Raises StageError before anything is trained where no held-out page could judge it.
     """
-    pages = held_out(held_out_run(run), dataset)
+    pages = held_out(held_out_run(run, dataset), dataset)
     warm = sft(SftRun(model=run.model, pages=run.pages, lora=run.lora, sft=run.sft), dataset)
     refined = grpo(GrpoRun(model=run.model, pages=run.pages, lora=run.lora, grpo=run.grpo), dataset, warm)
-    judged = judge(run, pages, warm, refined)
+    judged = judge(run, pages, Adapter(warm), Adapter(refined))
     return Trained(warm, refined, judged, tell(run, judged, *before, warm, refined))
 
 

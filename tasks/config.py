@@ -183,6 +183,9 @@ class EvaluateConfig(Config):
     batch: int = Field(32, ge=1, description="Pages at once, for base and adapters")
     base: bool = Field(True, description="Ask the base model too")
     systems: tuple[System, ...] = Field((), description="What else is asked: OCR programs, endpoints, other models")
+    bench_languages: tuple[str, ...] = Field((), description="Languages of the real pages that are read; empty: all")
+    bench_pages: int = Field(0, ge=0, description="Read at most so many pages of olmOCR-bench; 0: all")
+    checker_seconds: int = Field(4 * 3600, ge=1, description="olmOCR's checker is stopped after so long")
     resamples: int = Field(10_000, ge=100, description="Bootstrap resamples, over families")
     seed: int = 0
 
@@ -228,9 +231,9 @@ class GrpoRun(Config):
 
 
 class HeldOutRun(Config):
-    """What decides which held-out pages are read, their dataset apart. `base`: no page that it was trained on."""
+    """What decides which held-out pages are read, their dataset apart. No page of a family in `without` is."""
 
-    base: str = ModelConfig().base
+    without: tuple[str, ...] = ()
     selection: PagesConfig = PagesConfig()
     pages: int = EvaluateConfig().pages
     seed: int = 0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 
 import pyarrow as pa
 
-from tasks.config import HeldOutRun, PagesConfig
+from tasks.config import HeldOutRun
 from tasks.evaluate.page_set import PageInput, SetPage, write_page_set
-from tasks.model.load import trained_families
 from tasks.records import StageError, StageRef, digest
 from tasks.stage import Counts, Stage
 from tasks.store import Folder
@@ -18,17 +18,25 @@ from tasks.train.pages import DatasetPage, choose_pages, dataset_folder, read_im
 READ_AT_ONCE = 64  # pages whose images are in memory
 
 
-def unseen_pages(dataset: StageRef, selection: PagesConfig, base: str) -> list[DatasetPage]:
-    """The test pages that fit the selection, those of families that the base model has seen left out.
+def unseen_pages(dataset: StageRef, config: HeldOutRun) -> list[DatasetPage]:
+    """The test pages that fit the selection, those of families `without` left out.
 
     Raises StageError where none is left.
     """
-    suited = choose_pages(dataset, "test", selection)
-    seen = trained_families(base) if base else frozenset()
-    unseen = [page for page in suited if page.family not in seen]
+    suited = choose_pages(dataset, "test", config.selection)
+    unseen = [page for page in suited if page.family not in config.without]
     if not unseen:
-        raise StageError(f"{dataset.uri}: {base} was trained on every family among the {len(suited)} test pages")
+        raise StageError(
+            f"{dataset.uri}: what is evaluated was trained on every family of the {len(suited)} test pages"
+        )
     return unseen
+
+
+def held_out_families(dataset: StageRef) -> frozenset[str]:
+    """The families of a dataset's test split."""
+    published = dataset_folder(dataset.uri)
+    tables = [published.read_table(name, columns=["family"]) for name in published.names("data/test-*.parquet")]
+    return frozenset(family for table in tables for family in table["family"].to_pylist())
 
 
 def spread(pages: Sequence[DatasetPage], limit: int, seed: int = 0) -> list[DatasetPage]:
@@ -47,7 +55,7 @@ def spread(pages: Sequence[DatasetPage], limit: int, seed: int = 0) -> list[Data
 
 def _held_out(folder: Folder, config: HeldOutRun, dataset: StageRef) -> Counts:
     """Write pages.parquet from the test pages of a published dataset."""
-    unseen = unseen_pages(dataset, config.selection, config.base)
+    unseen = unseen_pages(dataset, config)
     chosen = spread(unseen, config.pages, config.seed)
     write_page_set(folder, _with_inputs(dataset, chosen))
     languages = Counter(page.language for page in chosen)
@@ -101,7 +109,7 @@ def single_page(pdf: bytes, number: int) -> bytes:
 
 
 def _environment(config: HeldOutRun) -> str:
-    return digest(*sorted(trained_families(config.base))) if config.base else ""
+    return f"pymupdf {version('pymupdf')}"
 
 
 held_out_stage = Stage("held-out", 1, _held_out, _environment)

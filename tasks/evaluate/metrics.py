@@ -7,8 +7,8 @@ from typing import NamedTuple, get_args, get_type_hints
 
 from tasks.evaluate.page_set import SetPage
 from tasks.evaluate.systems.reader import Reading
-from tasks.scoring import PARTS, PRESETS, composite_reward, repetition_rate, strip_thinking, weighted_mean
-from tasks.scoring.errors import character_error_rate, visible
+from tasks.scoring import PARTS, PRESETS, answer_to, composite_reward, repetition_rate, weighted_mean
+from tasks.scoring.errors import character_error_rate, visible, word_error_rate
 from tasks.scoring.facts import Fact, mine, pass_rate, score
 
 CHARACTERS = "reference_characters"
@@ -73,10 +73,12 @@ def _beside(parts: Sequence[str]) -> list[str]:
 METRICS: dict[str, Metric] = {
     **{f"composite_{name}": Metric(f"Composite reward ({name})") for name in PRESETS},
     "facts": Metric("Facts that hold"),
-    **{f"facts_{kind}": Metric(f"Facts that hold: {kind}") for kind in FACT_KINDS},
+    **{f"facts_{kind}": Metric(f"Facts that hold: {kind}") for kind in FACT_KINDS if kind != "absent"},
     **{part: Metric(_LABELS.get(part, part.replace("_", " ").capitalize())) for part in _beside(PARTS)},
     "character_error_rate": Metric("Character error rate", "rate"),
     "character_error_rate_total": Metric("Character error rate, in all", "rate", "character_error_rate", True),
+    "word_error_rate": Metric("Word error rate", "rate"),
+    "unwanted": Metric("Text that should not be there", "rate"),
     "empty": Metric("Empty answers", "rate"),
     "clipped": Metric("Clipped answers", "rate"),
     "repeated": Metric("Repeated 8-word runs", "rate"),
@@ -93,21 +95,25 @@ def facts_of(page: SetPage) -> Sequence[Fact]:
 
 def page_scores(reading: Reading, label: str | None, facts: Sequence[Fact] = ()) -> dict[str, float | None]:
     """Every part of `score_page`, the composite under each preset, the facts that hold, and the rates, of one answer:
-    "facts" counts what holds beyond a blank answer's, "facts_<kind>" is the plain share.
+    "facts" counts what holds beyond a blank answer's, "facts_<kind>" is the plain share of one kind.
+    "unwanted" is the share of absent facts that fail.
 
     The answer's thinking is stripped first. A value is None where there is nothing to measure: with a label, where
     neither text has it; without one, everything but facts and the rates that need none.
     """
-    text = strip_thinking(reading.text)
+    text = answer_to(label or "", reading.text)
     found: dict[str, float | None] = dict.fromkeys((*PARTS, *(f"composite_{name}" for name in PRESETS)))
     if label is not None:
         parts = composite_reward(reading.text, label).parts
         found |= {**parts, **{f"composite_{name}": weighted_mean(parts, weights) for name, weights in PRESETS.items()}}
-    kinds = {f"facts_{kind}": [fact for fact in facts if fact.kind == kind] for kind in FACT_KINDS}
+    kinds = {kind: [fact for fact in facts if fact.kind == kind] for kind in FACT_KINDS}
+    unwanted = pass_rate(kinds.pop("absent"), text)
     return {
         **found,
         "facts": score(facts, text),
-        **{name: pass_rate(some, text) for name, some in kinds.items()},
+        **{f"facts_{kind}": pass_rate(some, text) for kind, some in kinds.items()},
+        "unwanted": None if unwanted is None else 1 - unwanted,
+        "word_error_rate": None if label is None else word_error_rate(text, label),
         "character_error_rate": None if label is None else character_error_rate(text, label),
         CHARACTERS: None if label is None else float(len(visible(label))),
         "empty": float(not text.strip()),

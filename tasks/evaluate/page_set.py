@@ -107,3 +107,15 @@ def read_inputs(pages: StageRef, skip: int = 0) -> Iterator[PageInput]:
                 for row in rows[max(0, skip - first) :]:
                     yield PageInput(**row)  # type: ignore[arg-type]
             first += count
+
+
+def has_pdfs(pages: StageRef) -> bool:
+    """Whether any page of the set has a PDF."""
+    with fsspec.open(f"{pages.uri.rstrip('/')}/{FILE}", "rb") as file:
+        metadata = pq.ParquetFile(file).metadata
+    for group in range(metadata.num_row_groups):
+        rows = metadata.row_group(group)
+        (pdf,) = (c for c in map(rows.column, range(rows.num_columns)) if c.path_in_schema == "pdf")
+        if pdf.statistics is None or pdf.statistics.null_count < rows.num_rows:
+            return True
+    return False

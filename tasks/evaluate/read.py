@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,13 +16,15 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.config import Checkpoint, ModelConfig, ReadRun, RunConfig, System
-from tasks.evaluate.page_set import PageInput, read_inputs
+from tasks.evaluate.page_set import PageInput, has_pdfs, read_inputs
 from tasks.evaluate.systems import Reading, open_reader, versions
+from tasks.model.load import FAMILIES, trained_families
 from tasks.records import StageError, StageRef, UsageError, digest
 from tasks.stage import Counts, Stage
-from tasks.store import Folder, finished
+from tasks.store import Folder, finished, stage_at
 
 BASE = "base"
+_NAMED = re.compile(r"([\w.+-]+)=(.+)")
 ANSWERS, PARTS = "answers.parquet", "parts"
 _SCHEMA = pa.schema(
     [
@@ -31,27 +37,61 @@ _SCHEMA = pa.schema(
 )
 
 
-def reads_of(run: RunConfig, adapters: Sequence[StageRef] = ()) -> list[tuple[ReadRun, StageRef | None]]:
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A finished training stage, and what it is called in tables; "": as its stage is."""
+
+    ref: StageRef
+    name: str = ""
+
+
+def adapter_at(text: str) -> Adapter:
+    """An adapter as a user names it: the folder or URI of a finished training stage, or NAME=URI.
+
+    Raises UsageError where there is none.
+    """
+    named = _NAMED.match(text)
+    return Adapter(stage_at(named[2]), named[1]) if named else Adapter(stage_at(text))
+
+
+def reads_of(run: RunConfig, adapters: Sequence[Adapter] = ()) -> list[tuple[ReadRun, StageRef | None]]:
     """What is asked in a run's evaluation: the base, each adapter, then the other systems, with the adapter of each.
 
-    An adapter is called by the stage that trained it; several of one stage are training seeds of one system.
-    Raises UsageError for two systems of one name and seed, and for an adapter that was trained on another base or
-    prompt.
+    Adapters of one name that differ in nothing but their training seed are one system. Raises UsageError for two
+    systems of one name, and for an adapter that was trained on another base or prompt.
     """
     reads: list[tuple[ReadRun, StageRef | None]] = []
     model = Checkpoint(**run.model.model_dump(), batch=run.evaluate.batch)
     if run.evaluate.base:
         reads.append((ReadRun(system=BASE, reader=model), None))
-    for ref in adapters:
-        name, seed = _trained(ref, run.model)
-        reads.append((ReadRun(system=name, seed=seed, reader=model), ref))
-    reads += [(ReadRun(system=name_of(system), reader=system), None) for system in run.evaluate.systems]
-    names = [(read.system, read.seed) for read, _ in reads]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise UsageError(f"two systems are called {twice[0]!r}; give one another name, or evaluate it by itself")
-    if not reads:
+    said: dict[str, str] = {}
+    for adapter in adapters:
+        name, seed, kind = _trained(adapter, run.model)
+        if said.setdefault(name, kind) != kind:
+            raise UsageError(
+                f"{adapter.ref.uri}: another adapter called {name!r} differs from it in more than the training seed; "
+                "name one of them: NAME=URI"
+            )
+        reads.append((ReadRun(system=name, seed=seed, reader=model), adapter.ref))
+    others = [ReadRun(system=name_of(system), reader=system) for system in run.evaluate.systems]
+    if not reads and not others:
         raise UsageError("no system to evaluate: keep evaluate.base, or name systems")
-    return reads
+    runs = Counter((read.system, read.seed) for read, _ in reads)
+    names = Counter([*{read.system for read, _ in reads}, *(read.system for read in others)])
+    if twice := [name for (name, _), n in runs.items() if n > 1] + [name for name, n in names.items() if n > 1]:
+        raise UsageError(f"two systems are called {twice[0]!r}; give one another name, or evaluate it by itself")
+    return [*reads, *((read, None) for read in others)]
+
+
+def seen_families(reads: Sequence[tuple[ReadRun, StageRef | None]]) -> frozenset[str]:
+    """The families whose text a checkpoint among the systems, or its adapter, is known to have been trained on."""
+    seen: set[str] = set()
+    for read, adapter in reads:
+        if isinstance(read.reader, Checkpoint):
+            seen |= trained_families(read.reader.base)
+        if adapter is not None and Folder(adapter.uri).exists(FAMILIES):
+            seen |= set(Folder(adapter.uri).read_json(FAMILIES))
+    return frozenset(seen)
 
 
 def name_of(system: System) -> str:
@@ -66,18 +106,23 @@ def name_of(system: System) -> str:
     return system.kind
 
 
-def _trained(ref: StageRef, model: ModelConfig) -> tuple[str, int | None]:
-    """The name of the stage that trained an adapter, and its seed."""
-    manifest = finished(Folder(ref.uri)) or {}
-    name = str(manifest.get("stage") or ref.uri.rstrip("/").split("/")[-2])
+def _trained(adapter: Adapter, model: ModelConfig) -> tuple[str, int | None, str]:
+    """An adapter's name, its training seed, and a digest of all else that decided it as far as its folder tells."""
+    folder = Folder(adapter.ref.uri)
+    manifest = finished(folder) or {}
+    stage = str(manifest.get("stage") or adapter.ref.uri.rstrip("/").split("/")[-2])
     config = manifest.get("config", {})
     for key in ("base", "prompt"):
         if (trained := config.get("model", {}).get(key, getattr(model, key))) != getattr(model, key):
             raise UsageError(
-                f"{ref.uri}: trained with model.{key} = {trained!r}, to be evaluated with {getattr(model, key)!r}; "
-                "give both the same"
+                f"{adapter.ref.uri}: trained with model.{key} = {trained!r}, to be evaluated with "
+                f"{getattr(model, key)!r}; give both the same"
             )
-    return name, config.get(name, {}).get("seed")
+    settings = dict(config.get(stage, {}))
+    seed = settings.pop("seed", None)
+    trained_on = folder.read_json("checkpoint.json")["dataset_digest"] if folder.exists("checkpoint.json") else ""
+    kind = digest(stage, json.dumps({**config, stage: settings}, sort_keys=True), trained_on)
+    return adapter.name or stage, seed, kind
 
 
 def _read(folder: Folder, config: ReadRun, pages: StageRef, *adapter: StageRef) -> Counts:
@@ -109,6 +154,10 @@ def _ask(
 
     rows: list[dict[str, Any]] = []
     reader = open_reader(config.reader, adapter)
+    if reader.needs_pdf and not has_pdfs(pages):
+        raise StageError(
+            f"{config.system} reads PDFs, and no page of {pages.uri} has one; build the dataset with --keep-pdf"
+        )
     inputs = read_inputs(pages, done)
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(f"{config.system} reads {count} pages", total=count, completed=done)

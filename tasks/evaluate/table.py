@@ -26,7 +26,8 @@ def build_table(pages: Sequence[SetPage], systems: Systems, config: ScoreRun) ->
     """What `table.json` holds: the mean of each system and metric, the paired difference of each two systems, and
     both for the slices of the pages. The same families are drawn for every figure over the same pages.
 
-    A difference is judged twice: `verdict` by its own interval, `holds` when its p-value is at most 0.05 after
+    A difference is over the pages where either system has a value; a system that rightly has none counts as 1.
+    It is judged twice: `verdict` by its own interval, `holds` when its p-value is at most 0.05 after
     Holm's correction for the metrics of its comparison (for its slices, if it is one of a slice).
     """
     everything = range(len(pages))
@@ -108,6 +109,8 @@ class _Figures:
     def differences(self, metrics: Sequence[str], places: Sequence[int]) -> list[dict[str, Any]]:
         def row(before: str, after: str, name: str) -> dict[str, Any]:
             a, b = (_some(self.values[system][name], places) for system in (before, after))
+            if METRICS[name].kind == "score":
+                a, b = _rightly_absent(a, b)
             gap = paired_difference(a, b, **self._given(METRICS[name], places))
             return {"from": before, "to": after, "metric": name, **_row(gap, "difference")}
 
@@ -119,6 +122,22 @@ class _Figures:
         weights = [self.weights[i] for i in places] if metric.weighted else None
         families = [self.families[i] for i in places]
         return {"families": families, "resamples": self.resamples, "seed": self.seed, "weights": weights}
+
+
+def _rightly_absent(a: Runs, b: Runs) -> tuple[Runs, Runs]:
+    """Where only some of the answers to a page have what is measured, and the page has not, the others are right: 1.
+
+    Without this an answer's invented tables would cost it nothing in a comparison.
+    """
+    some = [any(v is not None for v in values) for values in zip(*a.values(), *b.values(), strict=True)]
+
+    def filled(runs: Runs) -> Runs:
+        return {
+            seed: [1.0 if value is None and there else value for value, there in zip(values, some, strict=True)]
+            for seed, values in runs.items()
+        }
+
+    return filled(a), filled(b)
 
 
 def _slices(figures: _Figures, metrics: Sequence[str], pages: Sequence[SetPage]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from tasks.model.torchvision_cpu import declare_operators
 from tasks.records import UsageError
 
+FAMILIES = "families.json"
 TINY = Path(__file__).parents[2] / "data" / "models" / "tiny"
 # linear layers of Qwen3-VL that an adapter goes into; never the patch embedding, a convolution
 TEXT_LAYERS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
@@ -36,7 +37,7 @@ def resolve(base: str) -> str:
 
 def trained_families(base: str) -> frozenset[str]:
     """The families whose text the model is known to have been trained on (its `families.json`); none for most."""
-    path = Path(resolve(base)) / "families.json"
+    path = Path(resolve(base)) / FAMILIES
     return frozenset(json.loads(path.read_text())) if path.is_file() else frozenset()
 
 

@@ -11,7 +11,7 @@ from tasks.records import Score, UsageError
 from tasks.scoring.fact_check import Fact, score
 from tasks.scoring.facts_mining import mine
 from tasks.scoring.page import PARTS, score_page
-from tasks.scoring.thinking import strip_thinking
+from tasks.scoring.thinking import answer_to
 
 # the two weightings of the first article; v2 is the one that it trained best with
 PRESETS: dict[str, dict[str, float]] = {
@@ -37,8 +37,7 @@ def composite_reward(prediction: str, reference: str, weights: str | Mapping[str
     Raises UsageError for weights that name no part, are negative or not finite, or are all zero.
     """
     chosen = resolve_weights(weights)
-    if isinstance(reference, str) and strip_thinking(reference) == reference:
-        prediction = strip_thinking(prediction)
+    prediction = answer_to(reference, prediction)
     parts = score_page(prediction, reference)
     if chosen.get("facts"):
         parts["facts"] = facts_score(prediction, reference)

@@ -76,3 +76,9 @@ def strip_thinking(text: str) -> str:
     if begin is not None:
         kept.append(text[begin:])
     return " ".join(piece for piece in kept if piece.strip()).strip()
+
+
+def answer_to(reference: str, text: str) -> str:
+    """The answer as it is compared with a page: without its thinking, unless the page itself shows such a tag outside
+    code, where nobody can tell."""
+    return strip_thinking(text) if isinstance(reference, str) and strip_thinking(reference) == reference else text

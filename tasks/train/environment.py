@@ -22,7 +22,9 @@ LIBRARIES = (
     "pyromark",
     "beautifulsoup4",
     "rapidfuzz",
+    "apted",
     "scipy",
+    "numpy",
 )
 
 

@@ -112,7 +112,7 @@ def _grpo(folder: Folder, config: GrpoRun, dataset: StageRef, sft: StageRef) -> 
     scratch = scratch_folder(folder, "grpo")
     (Folder(sft.uri) / "adapter").pull(scratch / "adapter")
     if not grpo.steps:
-        write_checkpoint(folder, scratch, grpo_stage, config, dataset, [], [], sft)
+        write_checkpoint(folder, scratch, grpo_stage, config, dataset, [], [], [], sft)
         return {"steps": 0}
     processor = load_processor(base)
     pages, rejects = usable_pages("grpo", config, dataset, processor.tokenizer, grpo.prompts)
@@ -127,7 +127,7 @@ def _grpo(folder: Folder, config: GrpoRun, dataset: StageRef, sft: StageRef) -> 
     rows = make_rows(config, images, order)
     log = fit(make_trainer(config, model, processor, rows, scratch), folder, scratch, "grpo", "reward")
     save_adapter(model, base, scratch / "adapter")
-    write_checkpoint(folder, scratch, grpo_stage, config, dataset, log, rejects, sft)
+    write_checkpoint(folder, scratch, grpo_stage, config, dataset, log, rejects, images, sft)
     return {
         "steps": grpo.steps,
         "trainable parameters": trained,

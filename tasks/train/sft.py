@@ -81,7 +81,7 @@ def _sft(folder: Folder, config: SftRun, dataset: StageRef) -> Counts:
         rows = make_rows(config, processor, images, order)
         log = fit(make_trainer(config, model, processor, rows, scratch), folder, scratch, "sft", "loss")
     save_adapter(model, base, scratch / "adapter")
-    write_checkpoint(folder, scratch, sft_stage, config, dataset, log, rejects)
+    write_checkpoint(folder, scratch, sft_stage, config, dataset, log, rejects, images)
     return {
         "steps": sft.steps,
         "trainable parameters": trained,
@@ -92,5 +92,5 @@ def _sft(folder: Folder, config: SftRun, dataset: StageRef) -> Counts:
     }
 
 
-sft_stage = Stage("sft", 1, _sft, environment)
+sft_stage = Stage("sft", 2, _sft, environment)
 sft = sft_stage.task(retries=0, timeout_seconds=24 * 3600)

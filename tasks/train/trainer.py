@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tasks.config import GrpoRun, SftRun
+from tasks.model.load import FAMILIES
 from tasks.records import Reason, Reject, StageError, StageRef, UsageError
 from tasks.stage import Stage
 from tasks.store import Folder
@@ -115,9 +116,15 @@ def write_checkpoint(
     dataset: StageRef,
     log: Sequence[Mapping[str, Any]],
     rejects: Sequence[Reject],
+    pages: Iterable[DatasetPage],
     sft: StageRef | None = None,
 ) -> None:
-    """Fill the stage folder from `scratch / "adapter"`, then drop what only a killed run needs."""
+    """Fill the stage folder from `scratch / "adapter"`, then drop what only a killed run needs.
+
+    `families.json` names the families of all pages that the adapter was trained on, in the stage before too.
+    """
+    seen = {page.family for page in pages} | (set(Folder(sft.uri).read_json(FAMILIES)) if sft else set())
+    folder.write_json(FAMILIES, sorted(seen))
     (folder / "adapter").push(scratch / "adapter")
     folder.write("log.jsonl", "".join(json.dumps(row, sort_keys=True) + "\n" for row in log).encode())
     folder.write_json("config.json", config.model_dump(mode="json"))

@@ -13,9 +13,9 @@ from PIL import Image, ImageDraw
 
 from tasks.config import ScoreRun
 from tasks.dataset.publish import dataset_schema
-from tasks.evaluate.content import Content, Pages, StageRow
-from tasks.evaluate.explorer import page_views
 from tasks.evaluate.page_set import PageInput, SetPage, write_page_set
+from tasks.evaluate.report.content import Content, Pages, StageRow
+from tasks.evaluate.report.explorer import page_views
 from tasks.evaluate.scores import SystemRead, evaluate_pages
 from tasks.evaluate.systems import Reading
 from tasks.records import StageRef

@@ -11,8 +11,8 @@ import pytest
 from evaluation_inputs import finished_read, finished_set, labelled, system_read, table_of
 
 from tasks.config import RunConfig, ScoreRun
-from tasks.evaluate.artifacts import as_markdown, means_table, report_link
-from tasks.evaluate.report import report_stage
+from tasks.evaluate.report.artifacts import as_markdown, means_table, report_link
+from tasks.evaluate.report.stage import report_stage
 from tasks.evaluate.stage import evaluate_stage
 from tasks.records import StageRef
 
@@ -20,7 +20,7 @@ PROJECT = Path(__file__).parents[2]
 RUN = """
 import sys
 from prefect import flow
-from tasks.evaluate.artifacts import publish_artifacts
+from tasks.evaluate.report.artifacts import publish_artifacts
 from tasks.store import stage_at
 
 @flow

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from evaluation_inputs import EVIL, content_of, made_up, png, set_page, system_read
 
-from tasks.evaluate.content import Content
-from tasks.evaluate.report import render_report
+from tasks.evaluate.report.content import Content
+from tasks.evaluate.report.stage import render_report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install recto[baselines])")

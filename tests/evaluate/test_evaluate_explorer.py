@@ -9,10 +9,10 @@ import pytest
 from evaluation_inputs import FACTS, Tags, content_of, labelled, png, set_page, system_read
 from PIL import Image
 
-from tasks.evaluate import report
-from tasks.evaluate.explorer import MOST_PAGES, by_change, data_uri, in_words
-from tasks.evaluate.marked import MAX_CHARS, beginning, marked, visible
-from tasks.evaluate.report import render_report
+from tasks.evaluate.report import stage as report
+from tasks.evaluate.report.explorer import MOST_PAGES, by_change, data_uri, in_words
+from tasks.evaluate.report.marked import MAX_CHARS, beginning, marked, visible
+from tasks.evaluate.report.stage import render_report
 from tasks.scoring.facts import Fact
 
 

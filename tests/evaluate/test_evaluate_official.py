@@ -6,8 +6,8 @@ from typing import Any
 
 from evaluation_inputs import made_up
 
-from tasks.evaluate import official
-from tasks.evaluate.report import render_report
+from tasks.evaluate.report import official
+from tasks.evaluate.report.stage import render_report
 
 
 def found(system: str, rate: float, seed: int | None = None) -> dict[str, Any]:

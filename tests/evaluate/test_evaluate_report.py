@@ -23,11 +23,11 @@ from evaluation_inputs import (
 )
 
 from tasks.config import RunConfig, ScoreRun
-from tasks.evaluate.plots import curve, forest, slice_forest
-from tasks.evaluate.report import render_report, report_stage
+from tasks.evaluate.report.plots import curve, forest, slice_forest
+from tasks.evaluate.report.stage import render_report, report_stage
+from tasks.evaluate.report.wording import finding, interval, signed
 from tasks.evaluate.stage import evaluate_stage
 from tasks.evaluate.systems import Reading
-from tasks.evaluate.wording import finding, interval, signed
 from tasks.records import StageError, StageRef
 from tasks.store import Folder, finish
 

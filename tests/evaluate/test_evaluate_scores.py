@@ -7,15 +7,15 @@ from evaluation_inputs import FACTS, finished_read, labelled, set_page, system_r
 
 from tasks.config import ScoreRun
 from tasks.evaluate.metrics import METRICS, character_error_rate, facts_of, page_scores
-from tasks.evaluate.scores import evaluate_pages, load_read, score_all
-from tasks.evaluate.systems import Reading
-from tasks.evaluate.table import SLICE_FAMILIES, slices_of
-from tasks.evaluate.wording import (
+from tasks.evaluate.report.wording import (
     difference_of,
     finding,
     mean_of,
     pairs,
 )
+from tasks.evaluate.scores import evaluate_pages, load_read, score_all
+from tasks.evaluate.systems import Reading
+from tasks.evaluate.table import SLICE_FAMILIES, slices_of
 from tasks.records import StageError
 from tasks.scoring import PARTS
 from tasks.scoring.facts import check
@@ -81,7 +81,7 @@ def test_a_page_without_a_label_is_judged_by_its_facts_alone() -> None:
     assert (table["labelled"], table["pages"]) == (0, 3)
     assert mean_of(table, "ocr", "facts")["mean"] == 1
     assert mean_of(table, "silent", "facts")["mean"] == 0
-    assert mean_of(table, "silent", "facts_absent")["mean"] == pytest.approx(2 / 3)
+    assert mean_of(table, "silent", "unwanted")["mean"] == 0
     assert mean_of(table, "silent", "empty")["mean"] == pytest.approx(2 / 3)
     measured = {row["metric"] for row in table["metrics"]}
     assert not measured & {"edit_similarity", "composite_v2", "character_error_rate", "facts_table"}
@@ -217,3 +217,22 @@ def test_what_reading_cost_is_in_the_table() -> None:
     given = [Reading("x", seconds=1.0), Reading("x", seconds=3.0), Reading("", seconds=99.0, error="Timeout")]
     reads = table_of(pages, {"ocr": given})["reads"]
     assert reads["ocr"] == {"seeds": [None], "seconds": 2.0, "failed": 1, "versions": {"model": "1.0"}}
+
+
+def test_invented_structure_costs_in_a_comparison() -> None:
+    """Only ten of sixty pages have a heading; one system has one, and a table, on every page."""
+    words = "Some words that stand on this page of the set."
+    pages = [set_page(i, f"# Title\n\n{words}" if i < 10 else words, str(i % 30)) for i in range(60)]
+    honest = [str(page.label) for page in pages]
+    inventing = [f"# Title\n\n{words}\n\n| a | b |\n| --- | --- |\n| c | d |"] * 60
+    table = table_of(pages, {"honest": honest, "inventing": inventing})
+    for metric in ("heading_f1", "table_teds"):
+        row = next(r for r in table["differences"] if r["metric"] == metric)
+        assert (row["n"], row["verdict"]) == (60, "worse")
+        assert row["difference"] <= -50 / 60
+
+
+def test_a_page_that_shows_a_thinking_tag_scores_one_against_itself() -> None:
+    label = "The model writes <think> before it answers, and then the words of the page follow here."
+    found = page_scores(Reading(label), label, facts_of(set_page(0, label, "a")))
+    assert (found["composite_v2"], found["facts"], found["character_error_rate"]) == (1, 1, 0)

@@ -14,15 +14,14 @@ from tasks.config import (
     LoraConfig,
     ModelConfig,
     Ocr,
-    PagesConfig,
     ReadRun,
     RunConfig,
     ScoreRun,
 )
 from tasks.evaluate import read as reading
-from tasks.evaluate.held_out import held_out_stage, spread
+from tasks.evaluate.held_out import held_out_families, held_out_stage, spread
 from tasks.evaluate.page_set import PageInput, read_inputs, read_page_set
-from tasks.evaluate.read import read_stage, reads_of
+from tasks.evaluate.read import Adapter, adapter_at, read_stage, reads_of, seen_families
 from tasks.evaluate.stage import evaluate_stage
 from tasks.evaluate.systems import Reading, checkpoint
 from tasks.model.generate import Answer
@@ -43,7 +42,7 @@ def run_of(model: str, **evaluate: Any) -> RunConfig:
 
 @pytest.fixture
 def pages(store: Path, dataset: StageRef) -> StageRef:
-    return held_out_stage(HeldOutRun(base="", pages=6), dataset)
+    return held_out_stage(HeldOutRun(pages=6), dataset)
 
 
 @pytest.fixture
@@ -64,7 +63,10 @@ def trained(tmp_path: Path, base: str, name: str, seed: int) -> StageRef:
 
 
 def read_all(run: RunConfig, pages: StageRef, adapters: Sequence[StageRef] = ()) -> list[StageRef]:
-    return [read_stage(asked, pages, *([ref] if ref else [])) for asked, ref in reads_of(run, adapters)]
+    return [
+        read_stage(asked, pages, *([ref] if ref else []))
+        for asked, ref in reads_of(run, [Adapter(ref) for ref in adapters])
+    ]
 
 
 def answers(read: StageRef) -> list[str]:
@@ -126,6 +128,7 @@ class Mortal:
     """A reader that repeats page names and dies where it is told to."""
 
     batch = 2
+    needs_pdf = False
 
     def __init__(self, dies_at: str = "") -> None:
         self.dies_at = dies_at
@@ -165,28 +168,47 @@ def test_another_version_of_a_system_reads_again(pages: StageRef, monkeypatch: p
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_adapters_are_called_by_their_stage_and_grouped_by_seed(tmp_path: Path) -> None:
-    bare = [StageRef(f"store/sft/{n}", str(n), {}) for n in (1, 2)]
-    assert [read.system for read, _ in reads_of(RunConfig(), bare[:1])] == ["base", "sft"]
+def stage_of(tmp_path: Path, name: str, seed: int, dataset: str = "d", **settings: Any) -> Adapter:
+    """A training stage without an adapter in it."""
+    config = {"model": {"base": "tiny", "prompt": PROMPT}, name: {"seed": seed, **settings}}
+    folder = Folder(str(tmp_path / f"{name}-{seed}-{dataset}-{len(settings)}"))
+    folder.write_json("checkpoint.json", {"dataset_digest": dataset})
+    return Adapter(finish(folder, f"{name}{seed}", {}, stage=name, config=config))
+
+
+def named(adapters: Sequence[Adapter]) -> list[tuple[str, int | None]]:
+    return [(read.system, read.seed) for read, _ in reads_of(RunConfig(), adapters)]
+
+
+def test_adapters_that_differ_in_their_seed_only_are_one_system(tmp_path: Path) -> None:
+    first, second = stage_of(tmp_path, "sft", 0), stage_of(tmp_path, "sft", 7)
+    assert named([first]) == [("base", None), ("sft", 0)]
+    assert named([first, second]) == [("base", None), ("sft", 0), ("sft", 7)]
     with pytest.raises(UsageError, match="two systems are called 'sft'"):
-        reads_of(RunConfig(), bare)
-    config: dict[str, Any] = {"model": {"base": "tiny", "prompt": PROMPT}}
-    seeds = [
-        finish(Folder(str(tmp_path / f"sft{n}")), f"{n}", {}, stage="sft", config={**config, "sft": {"seed": n}})
-        for n in (0, 7)
-    ]
-    assert [(read.system, read.seed) for read, _ in reads_of(RunConfig(), seeds)] == [
-        ("base", None),
-        ("sft", 0),
-        ("sft", 7),
-    ]
+        named([first, first])
+
+
+def test_different_experiments_are_never_averaged_as_seeds(tmp_path: Path) -> None:
+    first = stage_of(tmp_path, "sft", 0)
+    for other in (stage_of(tmp_path, "sft", 1, steps=9), stage_of(tmp_path, "sft", 1, dataset="another")):
+        with pytest.raises(UsageError, match=r"more than the training seed.*NAME=URI"):
+            named([first, other])
+        longer = adapter_at(f"longer={other.ref.uri}")
+        assert named([first, longer]) == [("base", None), ("sft", 0), ("longer", 1)]
+
+
+def test_an_adapter_that_is_not_there_is_bad_usage(tmp_path: Path) -> None:
+    for text in (str(tmp_path), f"name={tmp_path}"):
+        with pytest.raises(UsageError, match="not a stage that finished"):
+            adapter_at(text)
 
 
 def test_another_prompt_or_base_than_in_training_is_an_error(adapters: list[StageRef], base: str) -> None:
+    trained = [Adapter(ref) for ref in adapters]
     with pytest.raises(UsageError, match=r"model\.prompt = 'Convert to Markdown\.'.*'Read it'"):
-        reads_of(RunConfig(model=ModelConfig(base=base, prompt="Read it")), adapters)
+        reads_of(RunConfig(model=ModelConfig(base=base, prompt="Read it")), trained)
     with pytest.raises(UsageError, match=r"model\.base"):
-        reads_of(RunConfig(model=ModelConfig(base="elsewhere", prompt=PROMPT)), adapters)
+        reads_of(RunConfig(model=ModelConfig(base="elsewhere", prompt=PROMPT)), trained)
 
 
 def test_systems_have_names_of_their_own(base: str) -> None:
@@ -218,7 +240,7 @@ def test_a_read_follows_the_weights(base: str, tmp_path: Path) -> None:
     assert environment() != before
 
 
-def test_pages_of_families_the_base_has_seen_are_left_out(
+def test_no_page_is_judged_that_a_checkpoint_or_its_adapter_was_trained_on(
     store: Path, base: str, dataset: StageRef, tmp_path: Path
 ) -> None:
     import json
@@ -226,9 +248,19 @@ def test_pages_of_families_the_base_has_seen_are_left_out(
 
     seen = tmp_path / "seen"
     shutil.copytree(base, seen)
-    (seen / "families.json").write_text(json.dumps(["family0", "family1"]))
-    left = read_page_set(held_out_stage(HeldOutRun(base=str(seen)), dataset))
+    (seen / "families.json").write_text(json.dumps(["family0", "elsewhere"]))
+    adapter = stage_of(tmp_path, "sft", 0)
+    Folder(adapter.ref.uri).write_json("families.json", ["family1"])
+    alone = RunConfig(evaluate=EvaluateConfig(base=False, systems=(Checkpoint(base=str(seen)),)))
+    assert seen_families(reads_of(alone)) == {"family0", "elsewhere"}
+    families = seen_families([*reads_of(alone), *reads_of(RunConfig(), [adapter])[1:]]) & held_out_families(dataset)
+    assert families == {"family0", "family1"}
+    left = read_page_set(held_out_stage(HeldOutRun(without=tuple(families)), dataset))
     assert {page.family for page in left} == {"family2", "family3"}
-    (seen / "families.json").write_text(json.dumps([f"family{n}" for n in range(4)]))
     with pytest.raises(StageError, match="trained on every family"):
-        held_out_stage(HeldOutRun(base=str(seen), selection=PagesConfig(min_label_chars=9)), dataset)
+        held_out_stage(HeldOutRun(without=tuple(f"family{n}" for n in range(4))), dataset)
+
+
+def test_a_reader_of_pdfs_needs_a_set_with_pdfs(pages: StageRef) -> None:
+    with pytest.raises(StageError, match=r"markitdown reads PDFs.*--keep-pdf"):
+        read_stage(ReadRun(system="markitdown", reader=Ocr(kind="markitdown")), pages)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from evaluation_inputs import labelled, table_of
 
-from tasks.evaluate.wording import (
+from tasks.evaluate.report.wording import (
     default_pair,
     few_families,
     finding,

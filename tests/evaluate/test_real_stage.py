@@ -14,7 +14,7 @@ from real_packages import LATEX, PDF, SOURCE, build_deb, draw_pdf, write_catalog
 from tasks.evaluate.page_set import read_inputs, read_page_set
 from tasks.evaluate.real import catalogue
 from tasks.evaluate.real.archive import fetch
-from tasks.evaluate.real.read import RealPage, read_document
+from tasks.evaluate.real.document import RealPage, read_document
 from tasks.evaluate.real.stage import RealPagesConfig, _wanted, real_pages_stage
 from tasks.records import StageError, StageRef
 from tasks.store import Folder

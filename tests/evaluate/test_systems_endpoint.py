@@ -161,12 +161,19 @@ def test_image_then_prompt_greedy(double: Double, monkeypatch: pytest.MonkeyPatc
     assert double.keys == ["Bearer secret"]
 
 
-def test_a_refused_page_fails_alone(double: Double) -> None:
-    double.answers = [reply(400), good]
+@pytest.mark.parametrize("status", [400, 413, 500])
+def test_a_page_that_the_endpoint_cannot_do_fails_alone(double: Double, status: int) -> None:
+    double.answers = [reply(status, **{"x-should-retry": "false"}), good]
     reader = open_reader(Endpoint(url=double.url, model="m", parallel=1))
     refused, fine = reader.read([page("a"), page("b")])
     assert (refused.text, fine.text, fine.error) == ("", "# Fine", "")
-    assert "status 400" in refused.error
+    assert f"status {status}" in refused.error
+
+
+def test_an_endpoint_that_answers_no_page_of_a_batch_stops_the_run(double: Double) -> None:
+    double.answers = [reply(500, **{"x-should-retry": "false"})]
+    with pytest.raises(StageError, match=r"status 500.*serves 'm'"):
+        open_reader(Endpoint(url=double.url, model="m", parallel=1)).read([page("a"), page("b")])
 
 
 @pytest.mark.parametrize(("status", "said"), [(401, "status 401"), (404, "status 404")])

@@ -33,17 +33,19 @@ class OlmocrPagesConfig(Config):
 
 
 def fetch_bench(target: str | Path) -> Path:
-    """Download olmOCR-bench from the Hub into a folder, and return the one with its *.jsonl and pdfs/.
+    """Download olmOCR-bench, its newest revision, from the Hub to below `target`; the folder with *.jsonl and pdfs/.
 
     Raises UsageError where the Hub cannot be reached.
     """
     import httpx
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import HfApi, snapshot_download
 
     wanted = ["bench_data/*.jsonl", "bench_data/pdfs/**"]
     try:
-        snapshot_download(DATASET, repo_type="dataset", local_dir=target, allow_patterns=wanted)
-        return bench_root(target)
+        revision = HfApi().dataset_info(DATASET, timeout=20).sha or "main"
+        folder = Path(target) / "olmocr-bench" / revision
+        snapshot_download(DATASET, repo_type="dataset", revision=revision, local_dir=folder, allow_patterns=wanted)
+        return bench_root(folder)
     except (OSError, ValueError, httpx.HTTPError, UsageError) as e:
         first = (str(e).strip().splitlines() or [type(e).__name__])[0]
         raise UsageError(

@@ -24,6 +24,7 @@ from tasks.config import Config
 from tasks.evaluate.olmocr.rows import BenchTest, all_tests, page_id, pages_of
 from tasks.evaluate.olmocr.summary import Verdict, summary
 from tasks.records import StageError, StageRef, UsageError, digest
+from tasks.scoring import strip_thinking
 from tasks.stage import Counts, Stage
 from tasks.store import Folder, finished, home
 
@@ -87,7 +88,7 @@ def _check(folder: Folder, config: OlmocrCheckConfig, pages: StageRef, read: Sta
     tests = _tests_of(source)
     browser = _needed(tests)
     rows = Folder(read.uri).read_table("answers.parquet", columns=["page_id", "text"]).to_pylist()
-    answers = {row["page_id"]: row["text"] or "" for row in rows}
+    answers = {row["page_id"]: strip_thinking(row["text"] or "") for row in rows}
     with TemporaryDirectory(prefix="recto-olmocr-") as work:
         bench = Path(work) / "bench"
         lay_out(bench, tests, answers)
@@ -145,7 +146,7 @@ def _run_checker(work: Path, seconds: int, browser: str) -> str:
     command = [sys.executable, "-m", "tasks.evaluate.olmocr.driver", "bench", _CANDIDATE, "verdicts.jsonl", browser]
     environment = {
         **{name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ},
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONPATH": str(Path(__file__).parents[3]),
         "HOME": str(_cache_home(work)),
         "PYTHONUTF8": "1",
         "PYTHONHASHSEED": "0",

@@ -10,7 +10,7 @@ from typing import Any
 
 from tasks.config import Checkpoint
 from tasks.evaluate.page_set import PageInput
-from tasks.evaluate.systems.reader import Reading, decoded, installed
+from tasks.evaluate.systems.reader import Reading, decoded, installed, shared
 from tasks.model.generate import generate
 from tasks.model.load import load_model, load_processor
 from tasks.train.environment import base_digest
@@ -26,6 +26,7 @@ class CheckpointReader:
     system: Checkpoint
     model: Any
     processor: Any
+    needs_pdf: bool = False
 
     @property
     def batch(self) -> int:
@@ -37,8 +38,7 @@ class CheckpointReader:
         answers = generate(
             self.model, self.processor, images, self.system.prompt, self.system.max_new_tokens, self.batch
         )
-        seconds = (time.perf_counter() - started) / len(pages)
-        return [Reading(answer.text, answer.clipped, seconds) for answer in answers]
+        return shared([Reading(answer.text, answer.clipped) for answer in answers], started)
 
 
 def open_reader(system: Checkpoint, adapter: Path | None) -> CheckpointReader:

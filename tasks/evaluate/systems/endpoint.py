@@ -12,37 +12,41 @@ from typing import Any
 
 from tasks.config import Endpoint
 from tasks.evaluate.page_set import PageInput
-from tasks.evaluate.systems.reader import Reading, installed
+from tasks.evaluate.systems.reader import Reading, installed, one_line, shared
 from tasks.records import StageError, UsageError
 
 RETRIES = 4  # of the client: connection, timeout, 408, 409, 429 and 5xx, with Retry-After honoured
 
 
 def versions(system: Endpoint) -> Mapping[str, str]:
-    """What is behind the endpoint is not known from outside: its URL and model name are in the configuration."""
+    """What is behind an endpoint is not known from outside: when its model changes, give the system another name."""
     return installed("openai")
 
 
 @dataclass(frozen=True)
 class EndpointReader:
-    """Raises StageError where the endpoint cannot be reached, refuses the key or does not know the model; an answer
-    that it refuses for one page is that page's error."""
+    """Raises StageError where the endpoint cannot be reached, refuses the key, does not know the model, or answers no
+    page of a batch; what it refuses or cannot do for one page is that page's error."""
 
     system: Endpoint
     client: Any
+    needs_pdf: bool = False
 
     @property
     def batch(self) -> int:
         return 4 * self.system.parallel
 
     def read(self, pages: Sequence[PageInput]) -> list[Reading]:
+        started = time.perf_counter()
         with ThreadPoolExecutor(self.system.parallel) as pool:
-            return list(pool.map(self._one, pages))
+            readings = list(pool.map(self._one, pages))
+        if all(reading.error for reading in readings):
+            raise self._down(readings[0].error)
+        return shared(readings, started)
 
     def _one(self, page: PageInput) -> Reading:
         import openai
 
-        started = time.perf_counter()
         image = f"data:image/png;base64,{base64.b64encode(page.image).decode()}"
         content = [{"type": "image_url", "image_url": {"url": image}}, {"type": "text", "text": self.system.prompt}]
         try:
@@ -53,17 +57,21 @@ class EndpointReader:
                 max_tokens=self.system.max_new_tokens,
             )
             choice = reply.choices[0]
-            text, clipped, error = choice.message.content or "", choice.finish_reason == "length", ""
-        except (openai.BadRequestError, openai.UnprocessableEntityError) as e:
-            text, clipped, error = "", False, f"refused: {_line(e)}"
+            return Reading((choice.message.content or "").strip(), choice.finish_reason == "length")
+        except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as e:
+            raise self._down(one_line(e)) from e
+        except (openai.APIStatusError, openai.APITimeoutError) as e:
+            return Reading("", error=one_line(e))
         except openai.OpenAIError as e:
-            raise StageError(
-                f"{self.system.url}: page {page.page_id}: {_line(e)}; see that the endpoint is up and serves "
-                f"{self.system.model!r}, then run again: pages that were read are kept"
-            ) from e
+            raise self._down(one_line(e)) from e
         except (ValueError, LookupError, TypeError, AttributeError) as e:
-            raise StageError(f"{self.system.url}: not an OpenAI-compatible answer ({_line(e)})") from e
-        return Reading(text.strip(), clipped, time.perf_counter() - started, error)
+            raise StageError(f"{self.system.url}: not an OpenAI-compatible answer ({one_line(e)})") from e
+
+    def _down(self, said: str) -> StageError:
+        return StageError(
+            f"{self.system.url}: {said}; see that the endpoint is up and serves {self.system.model!r}, then run again: "
+            "what was read in whole batches is kept"
+        )
 
 
 def open_reader(system: Endpoint) -> EndpointReader:
@@ -75,7 +83,3 @@ def open_reader(system: Endpoint) -> EndpointReader:
     key = os.environ.get(system.key_variable) or "none"  # a server of one's own asks for no key
     client = openai.OpenAI(base_url=system.url, api_key=key, max_retries=RETRIES, timeout=system.timeout)
     return EndpointReader(system, client)
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

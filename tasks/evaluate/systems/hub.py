@@ -4,14 +4,13 @@ formulas in `\\(...\\)`, tables as HTML or LaTeX; what scoring reads of these, `
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tasks.config import HubModel
 from tasks.evaluate.page_set import PageInput
-from tasks.evaluate.systems.reader import Reading, decoded, installed
+from tasks.evaluate.systems.reader import PageByPage, decoded, installed
+from tasks.model.generate import Answer
 from tasks.model.load import load_model, load_processor, revision_of, unavailable
 from tasks.model.torchvision_cpu import declare_operators
 from tasks.train.environment import base_digest
@@ -40,36 +39,27 @@ def _name(system: HubModel) -> str:
     return system.model or PUBLISHED[system.kind]
 
 
-@dataclass(frozen=True)
-class HubReader:
-    """`ask` turns a page image into the ids of the answer and how many tokens the prompt had; `finish` an answer's
-    text into Markdown."""
+def _reader(ask: Ask, decode: Callable[[Any], str], max_new_tokens: int) -> PageByPage:
+    """`ask` turns a page image into the ids of prompt and answer, and how many of them are the prompt's; `decode` an
+    answer's ids into Markdown."""
 
-    ask: Ask
-    decode: Callable[[Any], str]
-    max_new_tokens: int
-    batch: int = 1
-
-    def read(self, pages: Sequence[PageInput]) -> list[Reading]:
+    def convert(page: PageInput) -> Answer:
         import torch
 
-        readings = []
-        for page in pages:
-            started = time.perf_counter()
-            with torch.inference_mode():
-                ids, prompt = self.ask(decoded(page))
-            answer = ids[0, prompt:]
-            clipped = len(answer) >= self.max_new_tokens
-            readings.append(Reading(self.decode(answer).strip(), clipped, time.perf_counter() - started))
-        return readings
+        with torch.inference_mode():
+            ids, prompt = ask(decoded(page))
+        answer = ids[0, prompt:]
+        return Answer(decode(answer).strip(), len(answer) >= max_new_tokens)
+
+    return PageByPage(convert, batch=1)
 
 
-def open_reader(system: HubModel) -> HubReader:
+def open_reader(system: HubModel) -> PageByPage:
     versions(system)
     return {"nougat": _nougat, "got-ocr2": _got_ocr2, "olmocr": _olmocr}[system.kind](system)
 
 
-def _nougat(system: HubModel) -> HubReader:
+def _nougat(system: HubModel) -> PageByPage:
     """Nougat (Blecher et al. 2023, arXiv 2308.13418)."""
     import torch
     from transformers import NougatImageProcessor, NougatTokenizer, VisionEncoderDecoderModel
@@ -96,10 +86,10 @@ def _nougat(system: HubModel) -> HubReader:
         text = tokenizer.decode(ids, skip_special_tokens=True)
         return str(tokenizer.post_process_generation(text, fix_markdown=False))
 
-    return HubReader(ask, decode, system.max_new_tokens)
+    return _reader(ask, decode, system.max_new_tokens)
 
 
-def _got_ocr2(system: HubModel) -> HubReader:
+def _got_ocr2(system: HubModel) -> PageByPage:
     """GOT-OCR 2 (Wei et al. 2024, arXiv 2409.01704), formatted output."""
     model, processor = load_model(_name(system), system.dtype), load_processor(_name(system))
 
@@ -114,10 +104,10 @@ def _got_ocr2(system: HubModel) -> HubReader:
         )
         return ids, inputs["input_ids"].shape[1]
 
-    return HubReader(ask, _plain(processor), system.max_new_tokens)
+    return _reader(ask, _plain(processor), system.max_new_tokens)
 
 
-def _olmocr(system: HubModel) -> HubReader:
+def _olmocr(system: HubModel) -> PageByPage:
     """olmOCR 2 (Poznanski et al. 2025, arXiv 2510.19817), once and greedy: its own pipeline asks again, warmer, where
     an answer does not end."""
     from olmocr.prompts.prompts import build_no_anchoring_v4_yaml_prompt
@@ -137,7 +127,7 @@ def _olmocr(system: HubModel) -> HubReader:
         return ids, inputs["input_ids"].shape[1]
 
     plain = _plain(processor)
-    return HubReader(ask, lambda ids: FRONT_MATTER.sub("", plain(ids).strip()), system.max_new_tokens)
+    return _reader(ask, lambda ids: FRONT_MATTER.sub("", plain(ids).strip()), system.max_new_tokens)
 
 
 def _plain(processor: Any) -> Callable[[Any], str]:

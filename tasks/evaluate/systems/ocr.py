@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tasks.config import Ocr
 from tasks.evaluate.page_set import PageInput
 from tasks.evaluate.systems.reader import PageByPage, cores, decoded, installed
 from tasks.records import UsageError
+from tasks.train.adapter import file_digest
 
 LANGUAGES = {"en": "eng", "ja": "jpn+eng"}  # a page's language -> Tesseract's models
 SECONDS = 180  # that Tesseract has for a page
-DPI = 150
+DPI = "150"
+DATA = re.compile(r'"(.+)"')  # where its models are, in the first line of --list-langs
 
 
 def versions(system: Ocr) -> Mapping[str, str]:
+    """Of Tesseract's models the digests, since no version names them."""
     if system.kind == "rapidocr":
         return installed("rapidocr", "onnxruntime")
-    models = " ".join(sorted(_tesseract("--list-langs").splitlines()[1:]))
-    return {"tesseract": _tesseract("--version").split()[1], "models": models, **installed("pytesseract")}
+    listed = _tesseract("--list-langs")
+    models = sorted({name for names in LANGUAGES.values() for name in names.split("+")})
+    if missing := [name for name in models if name not in listed.split()]:
+        raise UsageError(f"Tesseract has no model for {', '.join(missing)}; 'make tools' brings it")
+    folder = DATA.search(listed)
+    files = [Path(folder[1] if folder else "") / f"{name}.traineddata" for name in models]
+    digests = {file.stem: file_digest(file)[:16] for file in files if file.is_file()}
+    return {"tesseract": _tesseract("--version").split()[1], **digests}
 
 
 def open_reader(system: Ocr) -> PageByPage:
@@ -38,19 +49,17 @@ def _tesseract(option: str) -> str:
 
 
 def _read_by_tesseract() -> PageByPage:
-    installed("pytesseract")
-    available = set(_tesseract("--list-langs").split())
-    if missing := {name for names in LANGUAGES.values() for name in names.split("+")} - available:
-        raise UsageError(f"Tesseract has no model for {', '.join(sorted(missing))}; 'make tools' brings it")
-    import pytesseract
-
+    versions(Ocr(kind="tesseract"))
     # pages in parallel, one thread each, is faster than one page in several
-    os.environ["OMP_THREAD_LIMIT"] = "1"
+    environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}
 
     def convert(page: PageInput) -> str:
         models = LANGUAGES.get(page.language, "eng")
-        text = pytesseract.image_to_string(decoded(page), models, config=f"--dpi {DPI}", timeout=SECONDS)
-        return str(text).strip()
+        command = ["tesseract", "stdin", "stdout", "-l", models, "--dpi", DPI]
+        done = subprocess.run(command, input=page.image, capture_output=True, timeout=SECONDS, env=environment)
+        if done.returncode:
+            raise RuntimeError(done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}")
+        return done.stdout.decode(errors="replace").strip()
 
     return PageByPage(convert, parallel=cores())
 

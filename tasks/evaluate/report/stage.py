@@ -14,13 +14,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tasks.config import RunConfig
-from tasks.evaluate import official, wording
-from tasks.evaluate.content import Content, gather
-from tasks.evaluate.curves import training_curves
-from tasks.evaluate.explorer import PageView
-from tasks.evaluate.marked import beginning, marked, visible
 from tasks.evaluate.metrics import MAIN, METRICS
-from tasks.evaluate.plots import forest, slice_forest, standings
+from tasks.evaluate.report import official, wording
+from tasks.evaluate.report.content import Content, gather
+from tasks.evaluate.report.curves import training_curves
+from tasks.evaluate.report.explorer import PageView
+from tasks.evaluate.report.marked import beginning, marked, visible
+from tasks.evaluate.report.plots import forest, slice_forest, standings
 from tasks.evaluate.table import PLAIN
 from tasks.records import StageRef
 from tasks.stage import Counts, Stage

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.evaluate.page_set import SetPage, read_inputs
+from tasks.evaluate.report.wording import Pair, default_pair
 from tasks.evaluate.scores import SystemRead
-from tasks.evaluate.wording import Pair, default_pair
 from tasks.records import StageRef
 from tasks.scoring import strip_thinking
 from tasks.scoring.facts import Fact, check

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tasks.evaluate.metrics import MAIN
-from tasks.evaluate.wording import Table, labels, plural, system_name
+from tasks.evaluate.report.wording import Table, labels, plural, system_name
 
 _COLOURS = {
     "#3c4149": "var(--ink)",

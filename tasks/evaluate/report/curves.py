@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tasks.evaluate.plots import curve
+from tasks.evaluate.report.plots import curve
 
 Log = Sequence[Mapping[str, Any]]
 

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from tasks.config import RunConfig
 from tasks.dataset.card import funnel
-from tasks.evaluate.explorer import PageView, page_views
 from tasks.evaluate.page_set import FILE, read_page_set
+from tasks.evaluate.report.explorer import PageView, page_views
 from tasks.evaluate.scores import load_read
 from tasks.records import StageError, StageRef
 from tasks.store import Folder, finished
@@ -45,7 +45,7 @@ class StageRow:
 @dataclass(frozen=True, slots=True)
 class Content:
     """All that a report shows. `page_set` is the stage that made the pages ("held-out" are a dataset's), empty where
-    it is not known; `logs`: stage -> rows of its training log; `official`: what olmOCR's checker says of each system."""
+    it is not known; `logs`: stage -> rows of its training log; `official`: what olmOCR's checker says of each."""
 
     config: Mapping[str, Any]
     table: Mapping[str, Any]

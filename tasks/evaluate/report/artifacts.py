@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tasks.evaluate import wording
 from tasks.evaluate.metrics import MAIN
-from tasks.evaluate.report import REPORT
+from tasks.evaluate.report import wording
+from tasks.evaluate.report.stage import REPORT
 from tasks.records import StageRef
 from tasks.store import Folder
 
