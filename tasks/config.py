@@ -49,10 +49,10 @@ class ScanConfig(Config):
         description="Chance of each effect on such a page; an effect that is not named has none",
     )
     bleed: Range = Field((0.04, 0.14), description="How dark the back of the sheet shows through, of black")
-    contrast: Range = Field((0.5, 0.8), description="Distance between paper and ink that is left, of black on white")
+    contrast: Range = Field((0.55, 0.85), description="Distance between paper and ink that is left, of black on white")
     rotation: Range = Field((0.2, 1.3), description="Degrees, either way")
     perspective: Range = Field((0.003, 0.012), description="How far a corner moves, of the page's shorter side")
-    shadow: Range = Field((0.12, 0.4), description="How much light is missing where the page is darkest")
+    shadow: Range = Field((0.12, 0.35), description="How much light is missing where the page is darkest")
     blur: Range = Field((0.35, 0.75), description="Standard deviation in 150ths of an inch")
     noise: Range = Field((2.0, 6.0), description="Standard deviation in grey levels of 255")
     tint: Range = Field((0.04, 0.16), description="How much blue the paper swallows")
