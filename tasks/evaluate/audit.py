@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import re
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -19,12 +20,14 @@ import pyarrow.parquet as pq
 from tasks.evaluate.recall import missed_words, read_page
 from tasks.evaluate.statistics import Estimate, mean_interval
 from tasks.records import DatasetRef, StageError, StageRef, digest
+from tasks.scoring.text import CJK
 from tasks.train.pages import dataset_folder
 
 FAR = 4.0  # median absolute deviations below the median
-LEAST = 0.005  # the deviation is taken to be at least this: pages that are all but perfectly read differ by chance
+LEAST = 0.01  # the deviation is taken to be at least this: pages that are all but perfectly read differ by chance
 FEWEST = 8  # pages whose median says what is typical; below, that of all pages is taken
 _CLEAN = "clean"
+_CJK = re.compile(f"[{CJK}]")
 _COLUMNS = ["image", "markdown", "language", "source", "doc_id", "page_num", "family", "style"]
 
 Read = Callable[[bytes, str, int], str]
@@ -113,7 +116,9 @@ def _rows(address: str, numbers: set[int]) -> Iterable[dict[str, Any]]:
 def _audited(row: dict[str, Any], read: Read) -> Audited | None:
     """None where the label shows no word."""
     style = json.loads(row["style"])
-    words, missed = missed_words(row["markdown"], read(row["image"]["bytes"], row["language"], style["dpi"]))
+    # an English page may show Japanese words: that the engine was not told to expect them is no fault of the page
+    language = "ja" if _CJK.search(row["markdown"]) else row["language"]
+    words, missed = missed_words(row["markdown"], read(row["image"]["bytes"], language, style["dpi"]))
     if not words:
         return None
     groups = {
