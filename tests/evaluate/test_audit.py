@@ -13,9 +13,11 @@ from evaluation_inputs import png, rows, write_dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.config import EFFECTS, RenderConfig, ScanConfig
 from tasks.evaluate.audit import Audited, audit, markdown, summarise
 from tasks.evaluate.recall import evened, missed_words, read_page, word_recall
-from tasks.records import StageError, StageRef
+from tasks.records import Document, StageError, StageRef
+from tasks.render.document import render_document
 
 
 @pytest.mark.parametrize(
@@ -154,6 +156,37 @@ def test_tesseract_reads_a_page_in_shadow_beside_a_dark_table() -> None:
     flat = cv2.imdecode(np.frombuffer(evened(image), np.uint8), cv2.IMREAD_GRAYSCALE)
     assert flat is not None
     assert np.quantile(flat[50:350, 100:850], 0.5) > 245
+
+
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="needs Tesseract")
+def test_a_scanned_page_is_read_as_well_as_a_clean_one() -> None:
+    words = (
+        "quick",
+        "brown",
+        "foxes",
+        "jump",
+        "over",
+        "lazy",
+        "dogs",
+        "while",
+        "seven",
+        "wizards",
+        "boil",
+        "hot",
+        "tea",
+    )
+    text = " ".join(words[i * i % 6 + i % 8] for i in range(300))
+    document = Document("d", f"# A title\n\n{text}\n\nAnd {text}\n", "en", "test", "", "1", "MIT", "", "f")
+    scan = ScanConfig(share=1, effects=dict.fromkeys(EFFECTS, 1.0))
+    clean, scanned = (
+        [
+            word_recall(page.markdown, read_page(page.image, "en", 150)) or 0
+            for page in render_document(document, config).pages
+        ]
+        for config in (RenderConfig(), RenderConfig(scan=scan))
+    )
+    assert min(clean) > 0.97
+    assert all(after > before - 0.03 for before, after in zip(clean, scanned, strict=True))
 
 
 def test_what_is_no_image_is_an_error() -> None:
