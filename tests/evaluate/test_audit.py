@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from evaluation_inputs import png, rows, write_dataset
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.config import EFFECTS, RenderConfig, ScanConfig
@@ -39,6 +39,7 @@ def test_recall_is_the_share_of_the_words_that_are_found(label: str, text: str, 
     assert word_recall(label, text) == recall
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["alpha", "beta", "gamma"]), min_size=1), st.text("abc \n-", max_size=40))
 def test_recall_is_bounded_and_more_text_never_lowers_it(label: list[str], text: str) -> None:
     source = " ".join(label) + "\n"

@@ -142,6 +142,7 @@ sizes = st.integers(40, 2000)
 moves = st.floats(-0.05, 0.05).map(lambda v: round(v, 4))
 
 
+@settings(deadline=None)
 @given(sizes, sizes, st.floats(-8, 8), st.lists(moves, min_size=8, max_size=8), st.data())
 def test_all_ink_stays_in_view(width: int, height: int, rotation: float, m: list[float], data: Any) -> None:
     xs = sorted(data.draw(st.tuples(st.integers(0, width), st.integers(0, width))))
@@ -156,6 +157,7 @@ def test_all_ink_stays_in_view(width: int, height: int, rotation: float, m: list
     assert abs(less.rotation) <= abs(scan.rotation)
 
 
+@settings(deadline=None)
 @given(sizes, sizes, st.floats(-3, 3), st.lists(moves, min_size=8, max_size=8))
 def test_the_homography_leads_corners_to_corners(width: int, height: int, rotation: float, m: list[float]) -> None:
     scan = Scan(rotation=rotation, keystone=((m[0], m[1]), (m[2], m[3]), (m[4], m[5]), (m[6], m[7])))
@@ -166,7 +168,7 @@ def test_the_homography_leads_corners_to_corners(width: int, height: int, rotati
         assert (u / w, v / w) == pytest.approx(place, abs=1e-6)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([(140, 300), (36, 36), (700, 500)]), st.booleans())
 def test_every_scan_of_every_size_is_legible(number: int, size: tuple[int, int], grey: bool) -> None:
     page = page_with_ink(*size) if size[0] > 60 else np.full((*size, 3), 255, np.uint8)
