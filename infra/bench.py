@@ -17,11 +17,12 @@ from typing import TypeVar
 import pymupdf
 
 from tasks.collect import collect
-from tasks.config import EFFECTS, CollectConfig, RenderConfig, ScanConfig
+from tasks.config import CollectConfig, RenderConfig
 from tasks.records import Document, StageRef
 from tasks.render.picture import scan_image
 from tasks.render.stage import batches, draw_stage, render_stage
 from tasks.render.style import draw_style
+from tasks.scan_config import EFFECTS, ScanConfig
 from tasks.scoring import composite_reward, score_pages
 from tasks.scoring.batch import MIN_PAIRS
 from tasks.scoring.typos import inject_typo

@@ -13,13 +13,14 @@ from typing import NamedTuple
 import pymupdf
 
 from tasks.collect import collect
-from tasks.config import EFFECTS, CollectConfig, RenderConfig, ScanConfig
+from tasks.config import CollectConfig, RenderConfig
 from tasks.evaluate.recall import read_page, word_recall
-from tasks.evaluate.statistics import mean_interval, paired_difference
 from tasks.records import Document, digest
 from tasks.render.document import render_document
 from tasks.render.picture import page_image
 from tasks.render.style import draw_style
+from tasks.scan_config import EFFECTS, ScanConfig
+from tasks.statistics import mean_interval, paired_difference
 
 PAGES = 40
 CLEAN = "clean"
@@ -63,9 +64,10 @@ def main(count: int = PAGES) -> None:
             recalls[kind].append(word_recall(shown.label, read_page(image, document.language, style.dpi)))
     print("| Effect | Pages | Recall | Against clean | 95 % interval |\n| --- | --- | --- | --- | --- |")
     for kind, found in recalls.items():
-        gap, low, high, n, _ = paired_difference(recalls[CLEAN], found, families, seed=kind)
-        interval = "" if low is None or high is None else f"{low:+.4f} to {high:+.4f}"
-        print(f"| {kind} | {n} | {mean_interval(found, families).mean or 0:.4f} | {gap or 0:+.4f} | {interval} |")
+        gap = paired_difference({None: recalls[CLEAN]}, {None: found}, families, seed=kind)
+        interval = "" if gap.low is None or gap.high is None else f"{gap.low:+.4f} to {gap.high:+.4f}"
+        mean = mean_interval({None: found}, families).mean or 0.0
+        print(f"| {kind} | {gap.n} | {mean:.4f} | {gap.mean or 0:+.4f} | {interval} |")
 
 
 if __name__ == "__main__":

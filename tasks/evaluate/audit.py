@@ -18,9 +18,9 @@ import fsspec
 import pyarrow.parquet as pq
 
 from tasks.evaluate.recall import missed_words, read_page
-from tasks.evaluate.statistics import Estimate, mean_interval
 from tasks.records import DatasetRef, StageError, StageRef, digest
 from tasks.scoring.text import CJK
+from tasks.statistics import Estimate, mean_interval
 from tasks.train.pages import dataset_folder
 
 FAR = 4.0  # median absolute deviations below the median
@@ -176,7 +176,7 @@ def _table(pages: Sequence[Audited]) -> Iterable[Row]:
             grouped[item].append(page)
     for (group, name), members in sorted(grouped.items()):
         recalls = [page.recall for page in members]
-        mean = mean_interval(recalls, [page.family for page in members], seed="audit")
+        mean = mean_interval({None: recalls}, [page.family for page in members], seed="audit")
         yield Row(group, name, mean, statistics.median(recalls), sum(page.far for page in members))
 
 
@@ -184,9 +184,9 @@ def markdown(audit: Audit, worst: int = 10) -> str:
     """The audit as Markdown: the table of groups, then the pages to look at, at most `worst`."""
     lines = ["| Group | | Pages | Families | Recall | 95 % interval | Median | Far below |", "| --- " * 8 + "|"]
     for row in audit.rows:
-        mean, low, high, n, families = row.recall
-        interval = "" if low is None or high is None else f"{low:.4f} to {high:.4f}"
-        cells = (row.group, row.name, n, families, f"{mean:.4f}", interval, f"{row.median:.4f}", row.far)
+        of = row.recall
+        interval = "" if of.low is None or of.high is None else f"{of.low:.4f} to {of.high:.4f}"
+        cells = (row.group, row.name, of.n, of.families, f"{of.mean:.4f}", interval, f"{row.median:.4f}", row.far)
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     lines += ["", f"{len(audit.far)} of {len(audit.pages)} pages lie far below what is typical of their layout:", ""]
     for page in audit.far[:worst]:

@@ -11,8 +11,9 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.config import Effect, RenderConfig, ScanConfig
+from tasks.config import RenderConfig
 from tasks.records import digest
+from tasks.scan_config import Effect, ScanConfig
 
 VERSION = 1
 """Raised when the code changes what a scanned page looks like."""
