@@ -14,13 +14,18 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import pymupdf
+
 from tasks.collect import collect
 from tasks.config import CollectConfig, RenderConfig
 from tasks.evaluate.page_set import SetPage
 from tasks.evaluate.scores import score_all
 from tasks.evaluate.systems import Reading
 from tasks.records import Document, StageRef
+from tasks.render.picture import scan_image
 from tasks.render.stage import batches, draw_stage, render_stage
+from tasks.render.style import draw_style
+from tasks.scan_config import EFFECTS, ScanConfig
 from tasks.scoring import composite_reward
 from tasks.scoring.typos import inject_typo
 from tasks.store import Folder, finish, read_documents, write_documents
@@ -66,6 +71,26 @@ def bench_render(documents: list[Document]) -> None:
     print(f"rebuild, one document of {len(documents)} changed: {100 * one / cold:.1f} % of the cold CPU time")
 
 
+def bench_scan(documents: list[Document]) -> None:
+    """What scanning adds to a page that is rasterised already: the back's raster, the effects and the JPEG."""
+    from tasks.render.document import render_document
+
+    every = {"every effect, in colour": dict.fromkeys(EFFECTS, 1.0) | {"grey": 0.0}, "as drawn": ScanConfig().effects}
+    drawings = [pymupdf.open(stream=render_document(d, RenderConfig()).pdf) for d in documents]
+    for name, effects in every.items():
+        config = RenderConfig(scan=ScanConfig(share=1, effects=effects))
+        times = []
+        for document, drawing in zip(documents, drawings, strict=True):
+            style = draw_style(document, config)
+            for page in drawing:
+                pixmap = page.get_pixmap(dpi=style.dpi, alpha=False)
+                started = time.process_time()
+                scan_image(page, pixmap, document.doc_id, style, config)
+                times.append(1000 * (time.process_time() - started))
+        deciles = statistics.quantiles(times, n=10)
+        print(f"scan, {name}: median {deciles[4]:.1f} ms, 9th decile {deciles[8]:.1f} ms (n = {len(times)} A4 pages)")
+
+
 REWARD_CHARS = 3_000
 
 
@@ -108,6 +133,7 @@ def main() -> None:
         os.environ["RECTO_HOME"] = str(Path(home))
         documents, _ = collect(CollectConfig())
         bench_render(documents[::5])
+        bench_scan(documents[::20])
         bench_reward()
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.records import UsageError
+from tasks.scan_config import ScanConfig
 
 RUNS = Path(__file__).parent.parent / "infra" / "runs"
 
@@ -55,6 +56,7 @@ class RenderConfig(Config):
     languages: tuple[str, ...] = Field((), description="Languages drawn; empty draws all")
     seconds_per_document: int = Field(60, ge=1, description="A document that takes longer is rejected")
     keep_pdf: bool = Field(False, description="Also keep the PDF of each document")
+    scan: ScanConfig = Field(ScanConfig(), description="Pages that look scanned")
     seed: int = 0
 
 

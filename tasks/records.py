@@ -97,7 +97,9 @@ class Page:
     `markdown` is what this page shows, well-formed by itself. `page_start_char` and `page_end_char`
     are a half-open interval in characters of the document's Markdown; over all rendered pages of a
     document, kept or rejected, the intervals tile it. `content_box` is x0, y0, x1, y1 in PDF points
-    from the top left. `image` is PNG bytes. `reject` is None for a kept page.
+    from the top left. `image` is PNG bytes, or JPEG of a page that looks scanned; `style` is JSON and then holds
+    what was drawn under "scan". `content_box` is that of the page before it was scanned. `reject` is None for a
+    kept page.
     """
 
     doc_id: str

@@ -123,8 +123,9 @@ def _shard(
 
 
 def _row(page: Page, document: Document, indexed: Mapping[str, Any]) -> dict[str, Any]:
+    suffix = "jpg" if page.image.startswith(b"\xff\xd8") else "png"
     return {
-        "image": {"bytes": page.image, "path": f"{page.doc_id}-{page.page_num:04d}.png"},
+        "image": {"bytes": page.image, "path": f"{page.doc_id}-{page.page_num:04d}.{suffix}"},
         "markdown": page.markdown,
         "language": document.language,
         "source": document.source,

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from tasks.config import RenderConfig
 from tasks.records import Document, Page, Reason, digest
+from tasks.render.scan import scan_digest
 from tasks.store import Folder
 
 if TYPE_CHECKING:
@@ -104,7 +105,10 @@ class PageFile:
 
 def page_file(home: Folder, document: Document, config: RenderConfig) -> PageFile:
     """Where the document's pages are cached."""
-    looks = config.model_dump_json(exclude=_NOT_THE_LOOKS)
+    # where no page is scanned, nothing about scans decides what pages look like
+    scans = bool(config.scan.share)
+    looks = config.model_dump_json(exclude=_NOT_THE_LOOKS if scans else {*_NOT_THE_LOOKS, "scan"})
     text = (document.doc_id, document.language, document.markdown)
-    key = digest("pages", str(VERSION), drawing_digest(), looks, *text, length=32)
+    drawn_by = (drawing_digest(), scan_digest()) if scans else (drawing_digest(),)
+    key = digest("pages", str(VERSION), *drawn_by, looks, *text, length=32)
     return PageFile(home / "pages" / key[:2], f"{key}.parquet")

@@ -15,6 +15,7 @@ from tasks.render.fonts import is_one_of, require, uncovered
 from tasks.render.label import LabelError, write_label
 from tasks.render.layout import PageBoxes, lay_out, read_pages
 from tasks.render.page_html import Numbered, PageHtml
+from tasks.render.picture import page_image
 from tasks.render.style import Style, css, draw_style
 
 
@@ -124,16 +125,16 @@ def _page(
         found = _fault(config, style, page_html, layout, span, measured, font_fault)
         if found and reason is None:
             reason, detail = found
-    pixmap = pdf_page.get_pixmap(dpi=style.dpi, alpha=False)
+    image, looks = page_image(pdf_page, document.doc_id, style, config)
     return Page(
         doc_id=document.doc_id,
         page_num=number,
-        image=pixmap.tobytes("png"),
+        image=image,
         markdown=label,
         page_start_char=span.start,
         page_end_char=span.end,
         content_box=style.content_box,
-        style=style.to_json(),
+        style=looks,
         agreement=measured,
         reject=reason,
         detail=detail[:300],

@@ -19,6 +19,7 @@ from tasks.features import features
 from tasks.records import Document, Reason, Reject, StageError, StageRef, digest
 from tasks.render.cache import VERSION, drawing_digest, page_file
 from tasks.render.pool import draw_all
+from tasks.render.scan import scan_digest
 from tasks.stage import Counts, Stage
 from tasks.store import Folder, home, read_documents
 
@@ -160,8 +161,9 @@ def _mean(values: list[Any]) -> float:
     return round(sum(values) / len(values), 6) if values else 0.0
 
 
-def _environment(_: RenderConfig) -> str:
-    return f"{VERSION} {drawing_digest()}"
+def _environment(config: RenderConfig) -> str:
+    drawn_by = f"{VERSION} {drawing_digest()}"
+    return f"{drawn_by} {scan_digest()}" if config.scan.share else drawn_by
 
 
 draw_stage = Stage("draw", 1, _draw, _environment)

@@ -18,7 +18,7 @@ from tasks.store import MANIFEST, Folder, home
 def everything(workers: int) -> dict[str, str]:
     """SHA-256 of every file but the manifests, which hold times."""
     root = Folder(home())
-    config = small_page(height=200, keep_pdf=True)
+    config = small_page(height=200, keep_pdf=True, scan={"share": 0.5})
     ref = collected(root / "collected", documents())
     pages = render_stage(config, draw_stage(config, ref, "1/1", workers=workers))
     split = split_stage(SplitConfig(), pages, "")
