@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from tasks.config import HeldOutRun
 from tasks.evaluate.page_set import PageInput, SetPage, write_page_set
+from tasks.evaluate.pdf_pages import one_page
 from tasks.records import StageError, StageRef, digest
 from tasks.stage import Counts, Stage
 from tasks.store import Folder
@@ -70,14 +71,12 @@ def _held_out(folder: Folder, config: HeldOutRun, dataset: StageRef) -> Counts:
 def _with_inputs(dataset: StageRef, pages: Sequence[DatasetPage]) -> Iterator[tuple[SetPage, PageInput]]:
     published = dataset_folder(dataset.uri)
     sources = _sources(published, pages)
-    pdfs = set(published.names("pdf/*.pdf"))
+    pdfs = _single_pages(published, pages)
     for first in range(0, len(pages), READ_AT_ONCE):
         part = pages[first : first + READ_AT_ONCE]
         images = read_images(dataset, part)
         for page in part:
             page_id = f"{page.doc_id}-{page.page_num:04d}"
-            name = f"pdf/{page.doc_id}.pdf"
-            pdf = single_page(published.read(name), page.page_num) if name in pdfs else None
             known = SetPage(
                 page_id,
                 page.doc_id,
@@ -88,7 +87,7 @@ def _with_inputs(dataset: StageRef, pages: Sequence[DatasetPage]) -> Iterator[tu
                 page.features,
                 page.markdown,
             )
-            yield known, PageInput(page_id, page.language, images[page], pdf)
+            yield known, PageInput(page_id, page.language, images[page], pdfs.get(page))
 
 
 def _sources(published: Folder, pages: Sequence[DatasetPage]) -> dict[str, str]:
@@ -98,14 +97,18 @@ def _sources(published: Folder, pages: Sequence[DatasetPage]) -> dict[str, str]:
     return dict(zip(table["doc_id"].to_pylist(), table["source"].to_pylist(), strict=True))
 
 
-def single_page(pdf: bytes, number: int) -> bytes:
-    """One page (0-based) of a PDF as a PDF of its own, the same bytes each time."""
+def _single_pages(published: Folder, pages: Sequence[DatasetPage]) -> dict[DatasetPage, bytes]:
+    """The pages whose document has a PDF, each as a PDF of its own."""
     import pymupdf
 
-    with pymupdf.open(stream=pdf, filetype="pdf") as document, pymupdf.open() as page:
-        page.insert_pdf(document, from_page=number, to_page=number)
-        page.set_metadata({})
-        return bytes(page.tobytes(garbage=3, deflate=True, no_new_id=True))
+    documents: dict[str, list[DatasetPage]] = defaultdict(list)
+    for page in pages:
+        documents[f"pdf/{page.doc_id}.pdf"].append(page)
+    single: dict[DatasetPage, bytes] = {}
+    for name in sorted(documents.keys() & set(published.names("pdf/*.pdf"))):
+        with pymupdf.open(stream=published.read(name), filetype="pdf") as document:
+            single |= {page: one_page(document, page.page_num) for page in documents[name]}
+    return single
 
 
 def _environment(config: HeldOutRun) -> str:

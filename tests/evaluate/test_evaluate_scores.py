@@ -81,7 +81,7 @@ def test_a_page_without_a_label_is_judged_by_its_facts_alone() -> None:
     assert (table["labelled"], table["pages"]) == (0, 3)
     assert mean_of(table, "ocr", "facts")["mean"] == 1
     assert mean_of(table, "silent", "facts")["mean"] == 0
-    assert mean_of(table, "silent", "unwanted")["mean"] == 0
+    assert mean_of(table, "silent", "unwanted")["mean"] == pytest.approx(1 / 3)
     assert mean_of(table, "silent", "empty")["mean"] == pytest.approx(2 / 3)
     measured = {row["metric"] for row in table["metrics"]}
     assert not measured & {"edit_similarity", "composite_v2", "character_error_rate", "facts_table"}
@@ -107,12 +107,11 @@ def test_table_has_every_pair_and_leaves_missing_parts_out() -> None:
     assert table == table_of(pages, answers)
 
 
-def test_a_metric_that_only_one_system_has_is_measured_on_no_page_of_a_pair() -> None:
+def test_a_metric_that_no_system_has_is_not_compared() -> None:
     pages = labelled([PLAIN] * 3, ["a", "b", "c"])
-    table = table_of(pages, {"base": [PLAIN] * 3, "sft": [f"# Head\n\n{PLAIN}"] * 3})
-    nowhere = difference_of(table, "base", "sft", "heading_f1")
-    assert (nowhere["n"], nowhere["difference"], nowhere["verdict"]) == (0, None, "no evidence")
-    assert (nowhere["p_adjusted"], nowhere["holds"]) == (None, False)
+    table = table_of(pages, {"base": [PLAIN] * 3, "sft": [f"{PLAIN} more"] * 3})
+    assert "heading_f1" in table["unmeasured"]
+    assert "heading_f1" not in {row["metric"] for row in table["differences"]}
 
 
 def test_a_verdict_holds_only_after_correction_for_the_other_metrics() -> None:
@@ -229,7 +228,7 @@ def test_invented_structure_costs_in_a_comparison() -> None:
     for metric in ("heading_f1", "table_teds"):
         row = next(r for r in table["differences"] if r["metric"] == metric)
         assert (row["n"], row["verdict"]) == (60, "worse")
-        assert row["difference"] <= -50 / 60
+        assert row["difference"] < -0.8
 
 
 def test_a_page_that_shows_a_thinking_tag_scores_one_against_itself() -> None:

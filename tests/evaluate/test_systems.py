@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from system_pages import TEXT, blank, page
 
 from tasks.config import Ocr
 from tasks.evaluate.page_set import PageInput
-from tasks.evaluate.systems import open_reader, versions
+from tasks.evaluate.systems import open_reader, text_layer, versions
 from tasks.evaluate.systems.reader import PageByPage
 from tasks.records import StageError, UsageError
 from tasks.scoring import score_page
@@ -54,6 +55,23 @@ def test_a_broken_pdf_fails_alone(kind: str) -> None:
     failed, fine = open_reader(Ocr(kind=kind)).read([broken, page("fine")])
     assert (failed.text, bool(failed.error)) == ("", True)
     assert "quick brown fox" in fine.text
+
+
+def _abort_at_bad(pdf: bytes) -> str:
+    if pdf == b"bad":
+        os.abort()
+    return pdf.decode()
+
+
+def test_a_pdf_that_ends_the_process_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare, _ = text_layer.CONVERTERS["markitdown"]
+    monkeypatch.setitem(text_layer.CONVERTERS, "markitdown", (prepare, _abort_at_bad))
+    pages = [PageInput(name, "en", b"", name.encode()) for name in ("first", "bad", "last")]
+    reader = open_reader(Ocr(kind="markitdown"))
+    assert reader.needs_pdf
+    first, bad, last = reader.read(pages)
+    assert (first.text, bad.text, last.text) == ("first", "", "last")
+    assert bad.error == "WorkerError: ended its process (SIGABRT)"
 
 
 @pytest.mark.parametrize("kind", [*IMAGE_READERS, *TEXT_LAYER_READERS])

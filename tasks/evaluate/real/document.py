@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pymupdf
 
 from tasks.evaluate.page_set import PageInput, SetPage
+from tasks.evaluate.pdf_pages import one_page
 from tasks.evaluate.real.catalogue import RealDocument
 from tasks.evaluate.real.degrade import degrade
 from tasks.evaluate.real.facts import page_facts
@@ -69,11 +69,5 @@ def read_document(
             image = page.get_pixmap(dpi=dpi, alpha=False).tobytes("png")
             if scan:
                 image = degrade(image, f"{seed} {known.page_id}")
-            given = PageInput(known.page_id, document.language, image, None if scan else _one_page(drawing, number))
+            given = PageInput(known.page_id, document.language, image, None if scan else one_page(drawing, number))
             yield RealPage(known, given)
-
-
-def _one_page(drawing: Any, number: int) -> bytes:
-    with pymupdf.open() as single:
-        single.insert_pdf(drawing, from_page=number, to_page=number, links=False, annots=False)
-        return bytes(single.tobytes(garbage=4, deflate=True, no_new_id=True))
