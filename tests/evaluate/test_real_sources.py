@@ -36,19 +36,25 @@ def test_a_source_that_pandoc_cannot_read_is_an_error() -> None:
         to_markdown([b"\\begin{itemize} \\item a"], "latex", "en")
 
 
+def _endless() -> bytes:
+    """LaTeX of a few hundred bytes whose macros unfold to 160 thousand million words."""
+    macros = [r"\newcommand{\xa}{word word}"]
+    for a, b in pairwise("abcdefgh"):
+        macros.append(rf"\newcommand{{\x{b}}}{{" + rf"\x{a}" * 40 + "}")
+    return "".join([*macros, r"\xh"]).encode()
+
+
 def test_a_source_that_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "SECONDS", 0.001)
-    with pytest.raises(StageError, match=r"more than 0\.001 s"):
-        to_markdown([b"words"], "latex", "en")
+    monkeypatch.setattr(sources, "SECONDS", 0.1)
+    monkeypatch.setattr(sources, "HEAP", "4G")
+    with pytest.raises(StageError, match=r"more than 0\.1 s"):
+        to_markdown([_endless()], "latex", "en")
 
 
 def test_a_source_that_takes_too_much_memory_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "HEAP", "64M")
-    macros = [r"\newcommand{\xa}{word word}"]
-    for a, b in pairwise("abcdefgh"):
-        macros.append(rf"\newcommand{{\x{b}}}{{" + rf"\x{a}" * 40 + "}")
     with pytest.raises(StageError, match=r"pandoc failed \(251\)"):
-        to_markdown(["".join([*macros, r"\xh"]).encode()], "latex", "en")
+        to_markdown([_endless()], "latex", "en")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "iso2022_jp", "euc_jp"])
