@@ -16,7 +16,7 @@ from tasks.store import Folder
 if TYPE_CHECKING:
     from tasks.render.document import Rendered
 
-VERSION = 2
+VERSION = 3
 """Raised when the code changes what a page looks like or what its label says."""
 
 SCHEMA = pa.schema(
@@ -45,7 +45,7 @@ def drawing_digest() -> str:
     from tasks.render.fonts import fonts_digest
     from tasks.render.layout import library_versions
 
-    packages = (version(name) for name in ("pyromark", "pydyf", "fonttools"))
+    packages = (version(name) for name in ("pyromark", "pydyf", "fonttools", "ziamath", "ziafont", "latex2mathml"))
     return digest(*library_versions(), str(pymupdf.mupdf_version), *packages, fonts_digest())
 
 

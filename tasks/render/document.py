@@ -14,7 +14,7 @@ from tasks.render.clip import Clipper
 from tasks.render.fonts import is_one_of, require, uncovered
 from tasks.render.label import LabelError, write_label
 from tasks.render.layout import PageBoxes, lay_out, read_pages
-from tasks.render.page_html import Numbered, PageHtml
+from tasks.render.page_html import DRAWING, Numbered, PageHtml
 from tasks.render.style import Style, css, draw_style
 
 
@@ -34,7 +34,7 @@ def render_document(document: Document, config: RenderConfig) -> Rendered:
     """
     style = draw_style(document, config)
     require(style.families)
-    page_html = PageHtml(document.markdown)
+    page_html = PageHtml(document.markdown, style.measure)
     laid_out = lay_out(page_html, css(style, document.language), document.language)
     layouts = read_pages(laid_out, page_html)
     pdf: bytes = laid_out.write_pdf()
@@ -94,7 +94,7 @@ def _font_fault(drawing: Any, style: Style, page_html: PageHtml) -> str:
     if strange := sorted(name for name in drawn if not is_one_of(name, style.families)):
         return f"drawn with {', '.join(strange)}"
     body = (style.family,)
-    prose = len(set(page_html.chars)) > len(uncovered("".join(page_html.chars), body))
+    prose = len(letters := set(page_html.chars) - {DRAWING}) > len(uncovered("".join(letters), body))
     if prose and not any(is_one_of(name, (*body, style.monospace)) for name in drawn):
         return f"not drawn with {style.family}"
     return ""
@@ -120,7 +120,7 @@ def _page(
     if all(page_html.chars[o].isspace() for o in layout.ordinals):
         reason, detail = Reason.BLANK, "no visible character"
     else:
-        measured = agreement(label, shown_text(pdf_page, style.content_box, layout.marker_rects))
+        measured = agreement(label, shown_text(pdf_page, style.content_box, layout.marker_rects, layout.latex_rects))
         found = _fault(config, style, page_html, layout, span, measured, font_fault)
         if found and reason is None:
             reason, detail = found
@@ -157,7 +157,7 @@ def _fault(
             Reason.NOT_CONTIGUOUS,
             f"shows {len(layout.ordinals)} characters, its interval holds {span.last - span.first}",
         )
-    if missing := uncovered("".join(page_html.chars[span.first : span.last]), style.families):
+    if missing := uncovered("".join(page_html.chars[span.first : span.last]).replace(DRAWING, ""), style.families):
         return Reason.MISSING_GLYPH, " ".join(f"U+{ord(c):04X}" for c in sorted(missing)[:8])
     if font_fault:
         return Reason.FONT_SUBSTITUTED, font_fault

@@ -13,14 +13,15 @@ from typing import Any
 
 from tasks.markdown import SPACE
 from tasks.render.fonts import isolate
-from tasks.render.page_html import PageHtml
+from tasks.render.formula import Formula
+from tasks.render.page_html import DRAWING, SCHEME, PageHtml
 
 isolate()
 
 import weasyprint  # noqa: E402
 from weasyprint.formatting_structure import boxes  # noqa: E402
 from weasyprint.text.ffi import pango  # noqa: E402
-from weasyprint.urls import URLFetcher  # noqa: E402
+from weasyprint.urls import URLFetcher, URLFetcherResponse  # noqa: E402
 
 _FILLER = "\u200b"
 """What WeasyPrint puts into a list item that holds nothing. Normalised Markdown never holds it."""
@@ -29,10 +30,17 @@ Rect = tuple[float, float, float, float]
 """x0, y0, x1, y1 in CSS px from the top left of the page."""
 
 
-class _NoFetch(URLFetcher):  # type: ignore[misc]
-    """WeasyPrint fetches nothing, whatever a document names."""
+class _OwnDrawings(URLFetcher):  # type: ignore[misc]
+    """WeasyPrint gets the drawings of a page's formulas, and fetches nothing, whatever a document names."""
+
+    def __init__(self, formulas: list[Formula]) -> None:
+        super().__init__()
+        self._formulas = formulas
 
     def fetch(self, url: str, headers: Any = None) -> Any:
+        number = url.removeprefix(SCHEME)
+        if url != number and number.isascii() and number.isdigit() and int(number) < len(self._formulas):
+            return URLFetcherResponse(url, self._formulas[int(number)].svg, {"Content-Type": "image/svg+xml"})
         raise ValueError(f"refused to fetch {url[:80]}")
 
 
@@ -42,7 +50,9 @@ class PageBoxes:
 
     `ordinals`: visible characters in the order of the box tree; `markers`: list items whose bullet or number
     stands here; `rules`: thematic breaks; `repeated`: cells of a table head that is shown again; `text`: boxes
-    of text; `marker_rects`: boxes of bullets and numbers; `mismatches`: characters that are not what was written.
+    of text and drawings; `marker_rects`: boxes of bullets and numbers; `latex_rects`: boxes of the source of
+    formulas that could not be drawn; `tiny`: boxes of formulas that layout shrank by more than half; `mismatches`:
+    characters that are not what was written.
     """
 
     ordinals: list[int] = field(default_factory=list)
@@ -51,6 +61,8 @@ class PageBoxes:
     repeated: set[int] = field(default_factory=set)
     text: list[Rect] = field(default_factory=list)
     marker_rects: list[Rect] = field(default_factory=list)
+    latex_rects: list[Rect] = field(default_factory=list)
+    tiny: list[Rect] = field(default_factory=list)
     mismatches: list[str] = field(default_factory=list)
 
 
@@ -68,12 +80,12 @@ def library_versions() -> tuple[str, ...]:
 def lay_out(page_html: PageHtml, css: str, language: str) -> Any:
     """The laid-out WeasyPrint document."""
     source = f'<html lang="{language}"><head></head><body>{page_html.html}</body></html>'
-    document = weasyprint.HTML(string=source, url_fetcher=_NoFetch())
+    document = weasyprint.HTML(string=source, url_fetcher=_OwnDrawings(page_html.formulas))
     return document.render(stylesheets=[weasyprint.CSS(string=css)])
 
 
 def _leaves(box: Any) -> Iterator[Any]:
-    """Text boxes and rules of a page, in tree order, margin boxes left out."""
+    """Text boxes, drawings and rules of a page, in tree order, margin boxes left out."""
     stack = [box]
     while stack:
         box = stack.pop()
@@ -81,7 +93,7 @@ def _leaves(box: Any) -> Iterator[Any]:
             continue
         if type(box).__name__ == "AbsolutePlaceholder":
             box = box._box
-        if isinstance(box, boxes.TextBox):
+        if isinstance(box, boxes.TextBox | boxes.ReplacedBox):
             yield box
         elif isinstance(box, boxes.ParentBox):
             if box.element_tag == "hr":
@@ -109,13 +121,20 @@ def _read_page(page_box: Any, page_html: PageHtml, cursor: list[int]) -> PageBox
         tag = box.element_tag or ""
         number = box.element.get("data-i") if box.element is not None else None
         element = -1 if number is None else int(number)
-        if not isinstance(box, boxes.TextBox):
+        if isinstance(box, boxes.ReplacedBox):
+            page.text.append(_rect(box))
+            if box.width < 0.5 * box.style["width"].value:
+                page.tiny.append(_rect(box))
+            _read_text(DRAWING, element, page_html, cursor, again, page)
+        elif not isinstance(box, boxes.TextBox):
             page.rules.add(element)
         elif tag.endswith("::marker"):
             page.markers.add(element)
             page.marker_rects.append(_rect(box))
         elif box.text.strip(" \n\t\r\f\v") and box.text != _FILLER:
             page.text.append(_rect(box))
+            if element in page_html.latex:
+                page.latex_rects.append(_rect(box))
             if element < 0:
                 page.mismatches.append(f"text {box.text[:30]!r} outside every element")
             else:

@@ -29,6 +29,11 @@ class Style:
         return (self.family, self.monospace, *FALLBACKS)
 
     @property
+    def measure(self) -> float:
+        """Width of the column in em of the body's text."""
+        return (self.width - self.margins[1] - self.margins[3]) / self.font_size
+
+    @property
     def content_box(self) -> tuple[float, float, float, float]:
         """Area inside the margins: x0, y0, x1, y1 in PDF points (0.75 per CSS px)."""
         top, right, bottom, left = self.margins
@@ -88,6 +93,9 @@ tr {{ break-inside: avoid }}
 hr {{ border: 0; border-top: 1px solid #999 }}
 .link {{ color: #0645ad }}
 html:lang(ja) em {{ text-decoration: underline }}
+img {{ max-width: 95% }}
+.display {{ display: inline-block; width: 100%; text-align: center }} td .display, th .display {{ display: inline }}
+code.latex {{ display: inline-block; max-width: 95%; padding: 0 .3em; box-sizing: border-box }}
 sup {{ font-size: .7em; line-height: 0; vertical-align: super }}
 {flow}
 """

@@ -12,7 +12,7 @@ from tasks.render.clip import Clipper
 from tasks.render.document import Span, page_spans, render_document
 from tasks.render.label import write_label
 from tasks.render.layout import PageBoxes, lay_out, read_pages
-from tasks.render.page_html import PageHtml
+from tasks.render.page_html import DRAWING, PageHtml
 from tasks.render.style import css, draw_style
 
 
@@ -44,16 +44,19 @@ class Drawn:
         return write_label(Clipper(self.layouts[number], span.first, span.last, links).document(self.html.root))
 
     def shown(self, number: int) -> str:
-        """The characters a page shows: a repeated table head, then its own."""
+        """The characters a page shows: a repeated table head, then its own. Formulas are left out."""
         span, layout = self.spans[number], self.layouts[number]
         head = sorted(o for element in layout.repeated for o in self.html.elements[element])
-        return "".join(self.html.chars[o] for o in [*head, *range(span.first, span.last)])
+        formulas = {o for element in self.html.latex for o in self.html.elements[element]}
+        kept = (o for o in [*head, *range(span.first, span.last)] if o not in formulas)
+        return "".join(self.html.chars[o] for o in kept).replace(DRAWING, "")
 
 
 def lay(markdown: str, config: RenderConfig, language: str = "en") -> Drawn:
     doc = document(markdown, language)
-    html = PageHtml(markdown)
-    layouts = read_pages(lay_out(html, css(draw_style(doc, config), language), language), html)
+    style = draw_style(doc, config)
+    html = PageHtml(markdown, style.measure)
+    layouts = read_pages(lay_out(html, css(style, language), language), html)
     return Drawn(html, layouts, page_spans(html, layouts))
 
 
@@ -70,4 +73,5 @@ def solid(text: str) -> str:
 
 
 def visible(page: Page) -> str:
-    return solid(visible_text(page.markdown))
+    """The characters of a page's label, formulas left out."""
+    return solid(visible_text(page.markdown, formulas=False))

@@ -35,7 +35,10 @@ def _broken(drawn: Drawn) -> list[Numbered]:
     where = {o: i for i, layout in enumerate(drawn.layouts) for o in layout.ordinals}
     out: list[Numbered] = []
     for table in _tables(drawn.html.root):
-        out += [r for r in table.children if len({where.get(o) for o in range(r.first, r.last)}) > 1]
+        for row in table.children:
+            pages = {where.get(o) for o in range(row.first, row.last)}
+            if len(pages) > 1 or None in pages:
+                out.append(row)
         order = [where[o] for o in range(table.first, table.last) if o in where]
         if order != sorted(order):
             out.append(table)
@@ -72,7 +75,7 @@ def _check_page(page: Page, drawn: Drawn, broken: list[Numbered]) -> None:
         case None:
             assert _read(visible(page)) == _read(drawn.shown(number))
             tree = Clipper(layout, span.first, span.last).document(drawn.html.root)
-            assert shape(parse(page.markdown)) == shape(tree)
+            assert shape(parse(page.markdown, math=True)) == shape(tree)
             assert page.agreement >= 0.98
         case Reason.NOT_CONTIGUOUS:
             touched = {*layout.ordinals, *range(span.first, span.last)}
