@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tasks.records import UsageError
 
+Value = TypeVar("Value")
 RUNS = Path(__file__).parent.parent / "infra" / "runs"
 
 
@@ -29,21 +30,75 @@ class CollectConfig(Config):
     max_chars: int = Field(50_000, ge=200, description="Longer documents are cut at a block boundary")
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+Choices = Annotated[tuple[Value, ...], Field(min_length=1)]
+Colour = Annotated[str, Field(pattern="^#([0-9a-f]{3}|[0-9a-f]{6})$")]
+
+
+class LookConfig(Config):
+    """What a document's style is drawn from; a choice that stands twice is drawn twice as often."""
+
+    papers: Choices[Literal["A4", "Letter", "A5", "card"]] = Field(
+        ("A4", "A4", "A4", "Letter", "Letter", "A5", "card"), description="Paper, where width and height are 0"
+    )
+    columns: Choices[Literal[1, 2]] = Field((1, 1, 1, 2), description="Two only where a column holds 24 em")
+    justify: Share = Field(0.5, description="Share of documents with both edges flush")
+    hyphenate: Share = Field(0.5, description="Share of justified English documents with words cut at line ends")
+    leading: tuple[float, float] = Field((1.2, 1.6), description="Line height in em; Japanese takes 0.2 more")
+    indent: Share = Field(0.25, description="Share with indented paragraphs instead of space between them")
+    header: Share = Field(0.5, description="Share with a running header")
+    footer: Share = Field(0.7, description="Share with a page number")
+    inks: Choices[Colour] = Field(("#000", "#111", "#111", "#222", "#24292f", "#333"), description="Text colours")
+    accents: Choices[Colour] = Field(
+        ("#0645ad", "#0969da", "#8b1a1a", "#1a5e3a", "#5a3d8a", "#b3541e", "#1d3557"), description="Link colours"
+    )
+    headings: Choices[Literal["plain", "ruled", "colour", "centred"]] = Field(
+        ("plain", "ruled", "colour", "centred"), description="Styles of headings"
+    )
+    sans_headings: Share = Field(0.3, description="Share of documents with headings in a sans-serif")
+    tables: Choices[Literal["grid", "rules", "stripes", "plain"]] = Field(
+        ("grid", "rules", "stripes", "plain"), description="Styles of tables"
+    )
+    bullets: Choices[Literal["disc", "circle", "square", "dash"]] = Field(
+        ("disc", "disc", "circle", "square", "dash"), description="Marks of lists"
+    )
+    quotes: Choices[Literal["bar", "indent", "box"]] = Field(("bar", "indent", "box"), description="Styles of quotes")
+    code_themes: Choices[str] = Field(
+        ("", "", "default", "friendly", "tango", "vs", "xcode", "solarized-light", "monokai", "github-dark"),
+        description="Pygments styles for code; '' colours nothing",
+    )
+
+
 class RenderConfig(Config):
     """How a page looks. Lengths on the page are CSS pixels, a 96th of an inch."""
 
-    width: int = Field(794, ge=64, le=4000, description="Page width in CSS px (A4: 794)")
-    height: int = Field(1123, ge=32, le=6000, description="Page height in CSS px (A4: 1123)")
+    width: int = Field(0, ge=0, le=4000, description="Page width in CSS px (A4: 794); 0: of a paper of the look")
+    height: int = Field(0, ge=0, le=6000, description="Page height in CSS px (A4: 1123); 0: of a paper of the look")
     dpi: int = Field(150, ge=36, le=600, description="Resolution of the page image")
-    font_sizes: tuple[int, ...] = Field(
-        (11, 12, 14), min_length=1, description="Body sizes in CSS px, drawn per document"
+    font_sizes: Choices[int] = Field((11, 12, 13, 14, 15, 16), description="Body sizes in CSS px, drawn per document")
+    margins: tuple[int, int] = Field(
+        (57, 104), description="Smallest and largest margin in CSS px (15-27 mm), for A4; other papers scale them"
     )
-    margins: tuple[int, int] = Field((76, 94), description="Smallest and largest margin in CSS px (20-25 mm)")
-    fonts_en: tuple[str, ...] = Field(
-        ("Caladea", "Liberation Serif"), min_length=1, description="Families for Latin text"
+    fonts_en: Choices[str] = Field(
+        (
+            *("Caladea", "Liberation Serif", "DejaVu Serif", "LM Roman 10", "Linux Libertine O"),
+            *("TeX Gyre Termes", "TeX Gyre Pagella", "TeX Gyre Schola"),
+            *("Liberation Sans", "DejaVu Sans", "Carlito", "Lato", "Open Sans", "Roboto", "TeX Gyre Heros"),
+        ),
+        description="Families for Latin text",
     )
-    fonts_ja: tuple[str, ...] = Field(
-        ("Noto Sans CJK JP", "Noto Serif CJK JP"), min_length=1, description="Families for Japanese"
+    fonts_ja: Choices[str] = Field(
+        (
+            *("Noto Sans CJK JP", "Noto Serif CJK JP", "IPAexGothic", "IPAexMincho"),
+            *("BIZ UDPGothic", "BIZ UDPMincho"),
+        ),
+        description="Families for Japanese",
+    )
+    fonts_code: Choices[str] = Field(
+        ("DejaVu Sans Mono", "Liberation Mono", "Hack", "TeX Gyre Cursor"), description="Families for code"
+    )
+    look: Literal["plain"] | LookConfig = Field(
+        LookConfig(), description="What styles are drawn from; 'plain': one column, flush left, nothing but the text"
     )
     links: Literal["keep", "text"] = Field(
         "keep", description="Labels keep link targets, or only the text that is shown"
@@ -56,6 +111,14 @@ class RenderConfig(Config):
     seconds_per_document: int = Field(60, ge=1, description="A document that takes longer is rejected")
     keep_pdf: bool = Field(False, description="Also keep the PDF of each document")
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _whole_page(self) -> Self:
+        if (self.width, self.height) != (0, 0) and (self.width < 64 or self.height < 32):
+            raise ValueError("a page is at least 64 x 32 px; give both width and height, or neither")
+        if self.look == "plain" and not self.width:
+            raise ValueError("look = 'plain' draws no paper; give width and height (A4: 794 and 1123)")
+        return self
 
 
 class SplitConfig(Config):

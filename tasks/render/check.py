@@ -61,22 +61,24 @@ def agreement(label: str, shown: str) -> float:
 
 
 def geometry_fault(page: PageBoxes, style: Style) -> str:
-    """What is wrong with where text stands: outside the content box, or over other text; "" when nothing is."""
+    """What is wrong with where text stands: outside its column, too small, or over other text; "" when nothing is."""
     if not page.text:
         return ""
     if page.tiny:
         return f"formula at {_whole(page.tiny[0])} px is too small to read"
-    top, right, bottom, left = style.margins
+    top, _, bottom, _ = style.margins
     boxes = np.array(page.text, dtype=float)
     x0, y0, x1, y1 = boxes.T
+    inside = np.zeros(len(boxes), dtype=bool)
+    for left, right in style.column_edges:
+        inside |= (x0 >= left - _SLACK) & (x1 <= right + _SLACK)
     outside = (
-        (x0 < left - _SLACK)
-        | (x1 > style.width - right + _SLACK)
+        ~inside
         | (y0 < top - _SLACK - style.font_size)  # a superscript's box may stick out of its line
         | (y1 > style.height - bottom + _SLACK + style.font_size)
     )
     if outside.any():
-        return f"text at {_whole(boxes[int(outside.argmax())])} px is outside the content box"
+        return f"text at {_whole(boxes[int(outside.argmax())])} px is outside the content box and its columns"
     order = np.argsort(y0, kind="stable")
     x0, y0, x1, y1 = boxes[order].T
     for at in range(0, len(order), _ROWS):

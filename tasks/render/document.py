@@ -11,11 +11,13 @@ from tasks.config import RenderConfig
 from tasks.records import Document, Page, Reason
 from tasks.render.check import agreement, geometry_fault, shown_text
 from tasks.render.clip import Clipper
-from tasks.render.fonts import is_one_of, require, uncovered
+from tasks.render.fonts import bold_family, is_one_of, require, uncovered
 from tasks.render.label import LabelError, write_label
-from tasks.render.layout import PageBoxes, lay_out, read_pages
+from tasks.render.layout import PageBoxes, lay_out
 from tasks.render.page_html import DRAWING, Numbered, PageHtml
-from tasks.render.style import Style, css, draw_style
+from tasks.render.reading import read_pages
+from tasks.render.sheet import css
+from tasks.render.style import Style, draw_style
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ def render_document(document: Document, config: RenderConfig) -> Rendered:
     """
     style = draw_style(document, config)
     require(style.families)
-    page_html = PageHtml(document.markdown, style.measure)
+    page_html = PageHtml(document.markdown, style.measure, colour=bool(style.code_theme))
     laid_out = lay_out(page_html, css(style, document.language), document.language)
     layouts = read_pages(laid_out, page_html)
     pdf: bytes = laid_out.write_pdf()
@@ -93,7 +95,7 @@ def _font_fault(drawing: Any, style: Style, page_html: PageHtml) -> str:
     drawn = {font[3] for page in drawing for font in page.get_fonts()}
     if strange := sorted(name for name in drawn if not is_one_of(name, style.families)):
         return f"drawn with {', '.join(strange)}"
-    body = (style.family,)
+    body = (style.family, bold_family(style.family))
     prose = len(letters := set(page_html.chars) - {DRAWING}) > len(uncovered("".join(letters), body))
     if prose and not any(is_one_of(name, (*body, style.monospace)) for name in drawn):
         return f"not drawn with {style.family}"
@@ -120,7 +122,7 @@ def _page(
     if all(page_html.chars[o].isspace() for o in layout.ordinals):
         reason, detail = Reason.BLANK, "no visible character"
     else:
-        measured = agreement(label, shown_text(pdf_page, style.content_box, layout.marker_rects, layout.latex_rects))
+        measured = agreement(label, shown_text(pdf_page, style.content_box, layout.marker_rects, layout.cut_rects))
         found = _fault(config, style, page_html, layout, span, measured, font_fault)
         if found and reason is None:
             reason, detail = found

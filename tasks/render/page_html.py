@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, field
 
 from tasks.markdown import BLOCKS, SPACE, Node, is_math_fence, parse
+from tasks.render.code import coloured
 from tasks.render.formula import Formula, draw
 
 _SMALLEST = 0.6  # of its size that a formula is drawn at to fit
@@ -45,12 +46,13 @@ class PageHtml:
     not verbatim), `elements[i]` the ordinals of element i's own text in order, `rules` and `heads` the
     elements that are thematic breaks and table-head cells. A drawn formula is one visible character, `DRAWING`;
     `formulas` are the drawings; `latex` are the elements that show a formula's source: it could not be drawn, or
-    is too wide for a column of `measure` em.
+    is too wide for a column of `measure` em. With `colour`, code carries the classes of its tokens.
     """
 
-    def __init__(self, markdown: str, measure: float = math.inf) -> None:
+    def __init__(self, markdown: str, measure: float = math.inf, colour: bool = False) -> None:
         self.markdown = markdown
         self._measure = measure
+        self._colour = colour
         self._room = measure  # em that a formula may take here
         self.chars: list[str] = []
         self.sources: list[int] = []
@@ -72,13 +74,16 @@ class PageHtml:
 
     def _text(self, node: Node, element: int, text: str) -> None:
         """Write a leaf's text, numbering its visible characters."""
+        self._number(node, element, text)
+        self._out.append(html.escape(text, quote=False))
+
+    def _number(self, node: Node, element: int, text: str) -> None:
         start = self.markdown.find(text, node.start, node.end) if text else -1
         for i, c in enumerate(text):
             if c not in SPACE:
                 self.elements[element].append(len(self.chars))
                 self.chars.append(c)
                 self.sources.append(start + i if start >= 0 else node.start)
-        self._out.append(html.escape(text, quote=False))
 
     def _visit(self, node: Node, element: int) -> Numbered:
         numbered = Numbered(node, len(self.chars))
@@ -144,8 +149,22 @@ class PageHtml:
         if formula:
             self.latex.add(numbered.element)
         self._out.append(f'<pre data-i="{numbered.element}">\n')
-        self._children(numbered, numbered.element)
+        if self._colour and not formula:
+            self._coloured(numbered)
+        else:
+            self._children(numbered, numbered.element)
         self._out.append("</pre>")
+
+    def _coloured(self, block: Numbered) -> None:
+        """Write a code block's text in spans of its own number, one for each token that has a class."""
+        for child in block.node.children:
+            numbered = Numbered(child, len(self.chars))
+            self._number(child, block.element, child.text)
+            numbered.last = len(self.chars)
+            block.children.append(numbered)
+        for name, text in coloured("".join(child.text for child in block.node.children), block.node.arg):
+            shown = html.escape(text, quote=False)
+            self._out.append(f'<span data-i="{block.element}" class="{name}">{shown}</span>' if name else shown)
 
     def _inline(self, numbered: Numbered, element: int) -> None:
         node = numbered.node
@@ -167,7 +186,7 @@ class PageHtml:
                 self._out.append(" ")
             case _ if node.kind in _INLINE_TAGS:
                 # an <a> in an <a>, an address in a link's text, would be taken out of it by the HTML parser
-                self._tag(numbered, _INLINE_TAGS[node.kind], ' class="link"' if node.kind == "Link" else "")
+                self._tag(numbered, _INLINE_TAGS[node.kind], _link_class(node))
             case _:
                 raise ValueError(f"{node.kind} at character {node.start}: not in normalised Markdown")
 
@@ -224,6 +243,13 @@ class PageHtml:
             table.children.append(numbered)
         self._out.append("</table>")
         self._room = self._measure
+
+
+def _link_class(node: Node) -> str:
+    if node.kind != "Link":
+        return ""
+    text = "".join(child.text for child in node.children)
+    return ' class="link address"' if "://" in text or text == node.arg else ' class="link"'
 
 
 def _is_task(item: Node) -> bool:

@@ -11,9 +11,11 @@ from tasks.records import Document, Page
 from tasks.render.clip import Clipper
 from tasks.render.document import Span, page_spans, render_document
 from tasks.render.label import write_label
-from tasks.render.layout import PageBoxes, lay_out, read_pages
+from tasks.render.layout import PageBoxes, lay_out
 from tasks.render.page_html import DRAWING, PageHtml
-from tasks.render.style import css, draw_style
+from tasks.render.reading import read_pages
+from tasks.render.sheet import css
+from tasks.render.style import draw_style
 
 
 def document(markdown: str, language: str = "en", doc_id: str = "doc", family: str = "family") -> Document:
@@ -23,7 +25,7 @@ def document(markdown: str, language: str = "en", doc_id: str = "doc", family: s
 def small_page(width: int = 300, height: int = 140, **more: object) -> RenderConfig:
     """Pages of a few lines, so that everything meets a page break; drawn coarsely, for no eye looks at them."""
     return RenderConfig.model_validate(
-        {"width": width, "height": height, "dpi": 36, "font_sizes": (10,), "margins": (12, 12), **more}
+        {"width": width, "height": height, "dpi": 36, "font_sizes": (10,), "margins": (12, 12), "look": "plain", **more}
     )
 
 
@@ -55,7 +57,7 @@ class Drawn:
 def lay(markdown: str, config: RenderConfig, language: str = "en") -> Drawn:
     doc = document(markdown, language)
     style = draw_style(doc, config)
-    html = PageHtml(markdown, style.measure)
+    html = PageHtml(markdown, style.measure, colour=bool(style.code_theme))
     layouts = read_pages(lay_out(html, css(style, language), language), html)
     return Drawn(html, layouts, page_spans(html, layouts))
 

@@ -70,8 +70,8 @@ def test_a_label_that_cannot_be_written_is_rejected(monkeypatch: pytest.MonkeyPa
 
 def test_a_character_that_was_not_written_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     class Changed(PageHtml):
-        def __init__(self, markdown: str, measure: float) -> None:
-            super().__init__(markdown, measure)
+        def __init__(self, markdown: str, measure: float, colour: bool) -> None:
+            super().__init__(markdown, measure, colour)
             self.html = self.html.replace("written", "wrItten")
 
     monkeypatch.setattr(rendering, "PageHtml", Changed)
