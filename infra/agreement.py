@@ -35,7 +35,7 @@ def pages_of(documents: Iterable[Document], layout: str) -> list[tuple[Document,
     from tasks.render.document import render_document
 
     config = RenderConfig(look=LookConfig.model_validate(LAYOUTS[layout]), dpi=36)
-    if layout in _SIZES:  # so that A4 holds two columns of 24 em
+    if layout in _SIZES:  # so that A4 holds two columns
         config = config.model_copy(update={"font_sizes": _SIZES[layout], "margins": (57, 76)})
     return [
         (d, p.page_num, p.agreement, p.reject, p.detail) for d in documents for p in render_document(d, config).pages
@@ -45,7 +45,7 @@ def pages_of(documents: Iterable[Document], layout: str) -> list[tuple[Document,
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--documents", type=int, default=60, help="how many of the corpus")
-    parser.add_argument("--max-chars", type=int, default=6000, help="characters of each that are drawn; 0: all")
+    parser.add_argument("--max-chars", type=int, default=3000, help="characters of each that are drawn; 0: all")
     parser.add_argument("--rejects", action="store_true", help="list the rejected pages")
     parser.add_argument("layouts", nargs="*", default=list(LAYOUTS), metavar="LAYOUT", help=", ".join(LAYOUTS))
     options = parser.parse_args()

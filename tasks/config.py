@@ -41,7 +41,7 @@ class LookConfig(Config):
     papers: Choices[Literal["A4", "Letter", "A5", "card"]] = Field(
         ("A4", "A4", "A4", "Letter", "Letter", "A5", "card"), description="Paper, where width and height are 0"
     )
-    columns: Choices[Literal[1, 2]] = Field((1, 1, 1, 2), description="Two only where a column holds 24 em")
+    columns: Choices[Literal[1, 2]] = Field((1, 1, 1, 2), description="Two only where a column holds 20 em")
     justify: Share = Field(0.5, description="Share of documents with both edges flush")
     hyphenate: Share = Field(0.5, description="Share of justified English documents with words cut at line ends")
     leading: tuple[float, float] = Field((1.2, 1.6), description="Line height in em; Japanese takes 0.2 more")

@@ -36,7 +36,7 @@ def render_document(document: Document, config: RenderConfig) -> Rendered:
     """
     style = draw_style(document, config)
     require(style.families)
-    page_html = PageHtml(document.markdown, style.measure, colour=bool(style.code_theme))
+    page_html = PageHtml(document.markdown, style.measure, bool(style.code_theme), style.hyphenate)
     laid_out = lay_out(page_html, css(style, document.language), document.language)
     layouts = read_pages(laid_out, page_html)
     pdf: bytes = laid_out.write_pdf()

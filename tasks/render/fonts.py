@@ -48,6 +48,8 @@ _BOLD = {
     "IPAexMincho": "Noto Sans CJK JP",
 }
 """Families without a bold face, and whose bold stands in for it; Japanese sets bold mincho in gothic anyway."""
+_DRAWN_AS = {"LM Roman 10": "Latin Modern Roman"}
+"""Families whose name in a PDF is another one: fontconfig knows these by two."""
 
 
 def bold_family(family: str) -> str:
@@ -123,4 +125,5 @@ def uncovered(text: str, families: tuple[str, ...]) -> set[str]:
 def is_one_of(postscript_name: str, families: tuple[str, ...]) -> bool:
     """Whether a PDF font name ("ABCDEF+Liberation-Serif-Bold") belongs to one of the families."""
     name = postscript_name.rpartition("+")[2].replace("-", "").replace(" ", "").lower()
-    return any(name.startswith(family.replace(" ", "").lower()) for family in families)
+    own = (_DRAWN_AS.get(family, family) for family in families)
+    return any(name.startswith(family.replace(" ", "").lower()) for family in own)

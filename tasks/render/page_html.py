@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from dataclasses import dataclass, field
 
 from tasks.markdown import BLOCKS, SPACE, Node, is_math_fence, parse
 from tasks.render.code import coloured
 from tasks.render.formula import Formula, draw
 
+_ADDRESS = re.compile(r"[^\s<>]*(?:[/_@=]|\w\.\w|\w\d)[^\s<>]*")
 _SMALLEST = 0.6  # of its size that a formula is drawn at to fit
 _CELL_PADDING = 1.5  # em
 TASK_BOX = {True: "☑", False: "☐"}
@@ -46,13 +48,15 @@ class PageHtml:
     not verbatim), `elements[i]` the ordinals of element i's own text in order, `rules` and `heads` the
     elements that are thematic breaks and table-head cells. A drawn formula is one visible character, `DRAWING`;
     `formulas` are the drawings; `latex` are the elements that show a formula's source: it could not be drawn, or
-    is too wide for a column of `measure` em. With `colour`, code carries the classes of its tokens.
+    is too wide for a column of `measure` em. With `colour`, code carries the classes of its tokens; with
+    `hyphenate`, so do addresses and names, in which a hyphen would be read as their own.
     """
 
-    def __init__(self, markdown: str, measure: float = math.inf, colour: bool = False) -> None:
+    def __init__(self, markdown: str, measure: float = math.inf, colour: bool = False, hyphenate: bool = False) -> None:
         self.markdown = markdown
         self._measure = measure
         self._colour = colour
+        self._hyphenate = hyphenate
         self._room = measure  # em that a formula may take here
         self.chars: list[str] = []
         self.sources: list[int] = []
@@ -75,7 +79,10 @@ class PageHtml:
     def _text(self, node: Node, element: int, text: str) -> None:
         """Write a leaf's text, numbering its visible characters."""
         self._number(node, element, text)
-        self._out.append(html.escape(text, quote=False))
+        shown = html.escape(text, quote=False)
+        if self._hyphenate:
+            shown = _ADDRESS.sub(rf'<span data-i="{element}" class="address">\g<0></span>', shown)
+        self._out.append(shown)
 
     def _number(self, node: Node, element: int, text: str) -> None:
         start = self.markdown.find(text, node.start, node.end) if text else -1
@@ -186,7 +193,7 @@ class PageHtml:
                 self._out.append(" ")
             case _ if node.kind in _INLINE_TAGS:
                 # an <a> in an <a>, an address in a link's text, would be taken out of it by the HTML parser
-                self._tag(numbered, _INLINE_TAGS[node.kind], _link_class(node))
+                self._tag(numbered, _INLINE_TAGS[node.kind], ' class="link"' if node.kind == "Link" else "")
             case _:
                 raise ValueError(f"{node.kind} at character {node.start}: not in normalised Markdown")
 
@@ -243,13 +250,6 @@ class PageHtml:
             table.children.append(numbered)
         self._out.append("</table>")
         self._room = self._measure
-
-
-def _link_class(node: Node) -> str:
-    if node.kind != "Link":
-        return ""
-    text = "".join(child.text for child in node.children)
-    return ' class="link address"' if "://" in text or text == node.arg else ' class="link"'
 
 
 def _is_task(item: Node) -> bool:

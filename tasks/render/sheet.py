@@ -44,8 +44,8 @@ def _stack(*families: str) -> str:
 def _page(style: Style) -> str:
     top, right, bottom, left = style.margins
     size = f"font: {0.8 * style.font_size:.2f}px {_stack(style.family)}; color: {style.ink}; white-space: nowrap"
-    header = f"@top-center {{ content: {_string(style.header)}; {size} }}" if style.header else ""
-    footer = f"@bottom-center {{ content: {_NUMBERS[style.footer]}; {size} }}" if style.footer else ""
+    header = f"@top-{style.running} {{ content: {_string(style.header)}; {size} }}" if style.header else ""
+    footer = f"@bottom-{style.running} {{ content: {_NUMBERS[style.footer]}; {size} }}" if style.footer else ""
     return (
         f"@page {{ size: {style.width}px {style.height}px; margin: {top}px {right}px {bottom}px {left}px;\n"
         f"  {header}\n  {footer} }}"
@@ -54,7 +54,7 @@ def _page(style: Style) -> str:
 
 def _string(text: str) -> str:
     """A CSS string of any text."""
-    return '"' + "".join(c if c.isalnum() or c == " " else f"\\{ord(c):06x}" for c in text) + '"'
+    return '"' + "".join(c if c.isalnum() or c == " " else f"\\{ord(c):x} " for c in text) + '"'
 
 
 def _text(style: Style) -> str:
@@ -114,6 +114,8 @@ def _variants(style: Style) -> list[str]:
     for kinds, kind in ((_HEADINGS, style.heading), (_TABLES, style.table), (_QUOTES, style.quote)):
         if kind in kinds:
             out.append(kinds[kind].format(accent=style.accent, ink=style.ink))
+    if style.small_notes:
+        out.append(".footnote { font-size: .85em } .footnote > sup + p { display: inline }")
     if style.bullet != "disc":
         out.append(f"ul {{ list-style-type: {_BULLETS.get(style.bullet, style.bullet)} }}")
     bold = bold_family(style.family)

@@ -18,7 +18,7 @@ FOOTERS = ("page", "page of pages", "Page page", "dashes")
 _SANS = {"en": ("Liberation Sans", "DejaVu Sans", "Lato", "TeX Gyre Heros"), "ja": ("Noto Sans CJK JP",)}
 _RUNNING_SIZE = 0.8  # of the body's
 _SMALLEST_MARGIN = 40  # px that hold a running header or a page number
-_COLUMN = 24  # em that a column of two holds at least
+_COLUMN = 20  # em that a column of two holds at least
 _GAP = 2.2  # em between two columns
 
 
@@ -27,7 +27,7 @@ class Style:
     """One document's drawn style; the defaults are the plain look.
 
     Lengths in CSS px, `leading` in em; `margins` are top, right, bottom, left. `header` is a running header's text,
-    `footer` one of `FOOTERS`, `code_theme` a Pygments style ("" for none of them).
+    `footer` one of `FOOTERS`, `running` where the two stand, `code_theme` a Pygments style ("" for none of them).
     """
 
     width: int
@@ -44,6 +44,7 @@ class Style:
     indent: bool = False
     header: str = ""
     footer: str = ""
+    running: str = "center"
     ink: str = "#111"
     accent: str = "#0645ad"
     heading: str = "plain"
@@ -51,6 +52,7 @@ class Style:
     table: str = "grid"
     bullet: str = "disc"
     quote: str = "bar"
+    small_notes: bool = False
     code_theme: str = ""
 
     @property
@@ -148,6 +150,8 @@ def _draw_look(
         bullet=rng.choice(look.bullets),
         quote=rng.choice(look.quotes),
         code_theme=rng.choice(look.code_themes),
+        running=rng.choice(("center", "center", "left", "right")),
+        small_notes=True,
     )
 
 

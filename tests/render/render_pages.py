@@ -30,7 +30,15 @@ def small_page(width: int = 300, height: int = 140, **more: object) -> RenderCon
 
 
 def random_page(rng: random.Random) -> RenderConfig:
-    return small_page(rng.choice([300, 420]), rng.choice([140, 200, 300]), font_sizes=(9, 11), margins=(10, 14))
+    """A small page in any style; one of two columns is as wide as it must be for them."""
+    columns = rng.choice([1, 1, 2])
+    look = {"columns": (columns,), "hyphenate": 1.0, "header": 1.0, "footer": 1.0, "code_themes": ("", "default")}
+    return small_page(
+        *(rng.choice([300, 420]) if columns == 1 else 500, rng.choice([140, 200, 300])),
+        font_sizes=(9, 11) if columns == 1 else (9,),
+        margins=rng.choice([(10, 14), (40, 44)]),
+        look=rng.choice(["plain", look, look]),
+    )
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ class Drawn:
 def lay(markdown: str, config: RenderConfig, language: str = "en") -> Drawn:
     doc = document(markdown, language)
     style = draw_style(doc, config)
-    html = PageHtml(markdown, style.measure, colour=bool(style.code_theme))
+    html = PageHtml(markdown, style.measure, bool(style.code_theme), style.hyphenate)
     layouts = read_pages(lay_out(html, css(style, language), language), html)
     return Drawn(html, layouts, page_spans(html, layouts))
 
