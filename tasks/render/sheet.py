@@ -96,7 +96,7 @@ def _flow(style: Style) -> list[str]:
     if (style.height - top - bottom) / (style.font_size * style.leading) < _SHORT:
         out.append("* { break-after: auto !important; orphans: 1; widows: 1 } h1, h2 { font-size: 1.2em }")
     if style.columns > 1:
-        out.append(f"body {{ columns: {style.columns}; column-gap: {style.gap}px; column-fill: balance }}")
+        out.append(f"body {{ columns: {style.columns}; column-gap: {style.gap}px; column-fill: auto }}")
     if style.justify:
         out.append(
             "p, li { text-align: justify } td, th, .display { text-align: left } .display { text-align: center }"

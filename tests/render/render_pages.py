@@ -31,10 +31,10 @@ def small_page(width: int = 300, height: int = 140, **more: object) -> RenderCon
 
 def random_page(rng: random.Random) -> RenderConfig:
     """A small page in any style; one of two columns is as wide as it must be for them."""
-    columns = rng.choice([1, 1, 2])
+    columns = rng.choice([1, 1, 1, 2])
     look = {"columns": (columns,), "hyphenate": 1.0, "header": 1.0, "footer": 1.0, "code_themes": ("", "default")}
     return small_page(
-        *(rng.choice([300, 420]) if columns == 1 else 500, rng.choice([140, 200, 300])),
+        *(rng.choice([300, 420]) if columns == 1 else 500, rng.choice([140, 200, 300] if columns == 1 else [260, 400])),
         font_sizes=(9, 11) if columns == 1 else (9,),
         margins=rng.choice([(10, 14), (40, 44)]),
         look=rng.choice(["plain", look, look]),

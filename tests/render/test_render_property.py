@@ -31,13 +31,16 @@ def _tables(n: Numbered) -> list[Numbered]:
 
 
 def _broken(drawn: Drawn) -> list[Numbered]:
-    """Table rows that do not stand whole on one page, and tables whose head was left out for want of room."""
-    where = {o: i for i, layout in enumerate(drawn.layouts) for o in layout.ordinals}
+    """Table rows that do not stand whole in one column, and tables whose head was left out for want of room."""
+    read = [(o, page) for page, layout in enumerate(drawn.layouts) for o in layout.ordinals]
+    where = {o: (place, page) for place, (o, page) in enumerate(read)}
     out: list[Numbered] = []
     for table in _tables(drawn.html.root):
         for row in table.children:
-            pages = {where.get(o) for o in range(row.first, row.last)}
-            if len(pages) > 1 or None in pages:
+            found = [where[o] for o in range(row.first, row.last) if o in where]
+            places = [place for place, _ in found]
+            whole = len(found) == row.last - row.first and len({page for _, page in found}) <= 1
+            if not whole or places != sorted(places):
                 out.append(row)
         order = [where[o] for o in range(table.first, table.last) if o in where]
         if order != sorted(order):
