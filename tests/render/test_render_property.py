@@ -95,7 +95,7 @@ def _check_page(page: Page, drawn: Drawn, broken: list[Numbered]) -> None:
 
 
 @settings(
-    max_examples=80, phases=[Phase.generate], deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=200, phases=[Phase.generate], deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 @given(st.randoms(use_true_random=False), st.sampled_from(["en", "en", "ja"]))
 def test_labels_say_what_pages_show(rng: random.Random, language: str) -> None:
