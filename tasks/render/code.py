@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import re
 from functools import cache
 
 _LONGEST = 20_000  # characters; colouring more takes longer than drawing it
 
 
-def coloured(code: str, info: str) -> list[tuple[str, str]]:
-    """Pieces of a code block with their token classes ("" for none); together they are the code."""
+def coloured(code: str, info: str, room: float = math.inf) -> list[tuple[str, str]]:
+    """Pieces of a code block with their token classes ("" for none); together they are the code.
+
+    Lines wider than `room` (in letters; a wide character is two) keep one colour: layout cannot break a line between
+    two coloured pieces that no space parts.
+    """
     from pygments.lexers import get_lexer_by_name
     from pygments.token import STANDARD_TYPES
     from pygments.util import ClassNotFound
@@ -21,15 +27,23 @@ def coloured(code: str, info: str) -> list[tuple[str, str]]:
     except ClassNotFound:
         return [("", code)]
     pieces: list[tuple[str, str]] = []
+    long = [_width(line) > room for line in code.split("\n")]
+    at = 0  # line of the code
     for kind, text in lexer.get_tokens(code):
         while kind not in STANDARD_TYPES:
             kind = kind.parent
-        name = "" if text.isspace() else STANDARD_TYPES[kind]
-        if pieces and pieces[-1][0] == name:
-            pieces[-1] = (name, pieces[-1][1] + text)
-        else:
-            pieces.append((name, text))
+        for part in re.findall(r"\n|[^\n]+", text):
+            name = "" if part.isspace() or (at < len(long) and long[at]) else STANDARD_TYPES[kind]
+            at += part == "\n"
+            if pieces and pieces[-1][0] == name:
+                pieces[-1] = (name, pieces[-1][1] + part)
+            else:
+                pieces.append((name, part))
     return pieces if "".join(text for _, text in pieces) == code else [("", code)]
+
+
+def _width(line: str) -> int:
+    return sum(2 if c >= "\u1100" else 1 for c in line)
 
 
 @cache

@@ -18,6 +18,7 @@ from tasks.render.formula import Formula, draw
 _ADDRESS = re.compile(r"[^\s<>]*(?:[/_@=]|\w\.\w|\w\d)[^\s<>]*")
 _SMALLEST = 0.6  # of its size that a formula is drawn at to fit
 _CELL_PADDING = 1.5  # em
+_LETTER = 0.65  # em of the body that a letter of code takes, with what lists and padding take of a line
 TASK_BOX = {True: "☑", False: "☐"}
 DRAWING = "\ufffc"
 """Stands for a drawn formula among the visible characters."""
@@ -67,6 +68,7 @@ class PageHtml:
         self.latex: set[int] = set()
         self._out: list[str] = []
         self._in_head = False
+        self._in_code = False
         self.root = self._visit(parse(markdown, math=True), -1)
         self.html = "".join(self._out)
 
@@ -80,7 +82,7 @@ class PageHtml:
         """Write a leaf's text, numbering its visible characters."""
         self._number(node, element, text)
         shown = html.escape(text, quote=False)
-        if self._hyphenate:
+        if self._hyphenate and node.kind == "Text" and not self._in_code:
             shown = _ADDRESS.sub(rf'<span data-i="{element}" class="address">\g<0></span>', shown)
         self._out.append(shown)
 
@@ -159,17 +161,20 @@ class PageHtml:
         if self._colour and not formula:
             self._coloured(numbered)
         else:
+            self._in_code = True
             self._children(numbered, numbered.element)
+            self._in_code = False
         self._out.append("</pre>")
 
     def _coloured(self, block: Numbered) -> None:
         """Write a code block's text in spans of its own number, one for each token that has a class."""
+        code = "".join(child.text for child in block.node.children)
         for child in block.node.children:
             numbered = Numbered(child, len(self.chars))
             self._number(child, block.element, child.text)
             numbered.last = len(self.chars)
             block.children.append(numbered)
-        for name, text in coloured("".join(child.text for child in block.node.children), block.node.arg):
+        for name, text in coloured(code, block.node.arg, self._measure / _LETTER):
             shown = html.escape(text, quote=False)
             self._out.append(f'<span data-i="{block.element}" class="{name}">{shown}</span>' if name else shown)
 
