@@ -93,8 +93,8 @@ def _spaces(atoms: list[_Atom]) -> list[_Atom]:
     for atom, after in zip(atoms, following[1:], strict=True):
         if atom.kind != "space":
             before = atom
-        elif before is not None and before.kind == "task" and before is out[-1]:
-            continue
+        elif atom.text.isspace() and before is not None and before.kind == "task" and before is out[-1]:
+            continue  # the box brings its own space; a hard break behind it shows
         else:
             shared = before.styles if before and after else ()
             atom = replace(atom, styles=tuple(s for s in shared if after and s in after.styles))

@@ -54,6 +54,19 @@ def test_a_task_box_stands_where_it_is_drawn() -> None:
     assert pages[-1].endswith("\n\n- [ ] open\n")
 
 
+@pytest.mark.parametrize(
+    ("source", "label"),
+    [
+        ("- [ ] \\\n  *below* the box\n", "- [ ] \\\n  *below* the box\n"),
+        ("> + [x] \\\n>   \\\n>   below\n", "> - [x] \\\n>   \\\n>   below\n"),
+        ("- [ ] \\\n  below\n  ===\n", "- [ ] \\\n  below\n  ===\n"),
+        ("- [ ]\n  beside\n", "- [ ] beside\n"),
+    ],
+)
+def test_text_below_a_task_box_stays_below_it(source: str, label: str) -> None:
+    assert labels(source, small_page()) == [label]
+
+
 def test_a_repeated_table_head_is_in_the_label_where_it_is_shown() -> None:
     rows = "".join(f"| row {i} | `x|{i}` |\n".replace("x|", "x\\|") for i in range(24))
     source = f"Text.\n\n| *Name* | **Value** `v` |\n| :-- | --: |\n{rows}\nEnd.\n"
