@@ -8,8 +8,6 @@ import re
 from collections import Counter
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 from markdown_documents import random_document
 from render_pages import Drawn, document, lay, random_page, solid, visible
 
@@ -94,14 +92,15 @@ def _check_page(page: Page, drawn: Drawn, broken: list[Numbered]) -> None:
             raise AssertionError(f"page {number}: {page.reject}: {page.detail}")
 
 
-@settings(
-    max_examples=200, phases=[Phase.generate], deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
-@given(st.randoms(use_true_random=False), st.sampled_from(["en", "en", "ja"]))
-def test_labels_say_what_pages_show(rng: random.Random, language: str) -> None:
-    markdown = normalise(random_document(rng))
-    if solid(markdown):
-        assert not check(markdown, language, random_page(rng))[Reason.LABEL_STRUCTURE]
+@pytest.mark.parametrize("part", range(4))
+def test_labels_say_what_pages_show(part: int) -> None:
+    # seeds, not Hypothesis's choices: those follow from whatever modules other tests have imported
+    for seed in range(2000 + part, 2200, 4):
+        rng = random.Random(seed)
+        markdown = normalise(random_document(rng))
+        if solid(markdown):
+            found = check(markdown, "ja" if seed % 4 == 0 else "en", random_page(rng))
+            assert not found[Reason.LABEL_STRUCTURE], f"seed {seed}"
 
 
 @pytest.mark.full

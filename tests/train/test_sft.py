@@ -51,6 +51,7 @@ def test_what_a_finished_stage_holds(warm: StageRef, untrained: str, dataset: St
     assert Folder(warm.uri).names("*") == [
         "checkpoint.json",
         "config.json",
+        "families.json",
         "log.jsonl",
         "manifest.json",
         "rejects.jsonl",
@@ -63,7 +64,7 @@ def test_what_a_finished_stage_holds(warm: StageRef, untrained: str, dataset: St
     trains, reads, rewards = (
         {"torch", "transformers", "trl", "peft"},
         {"tokenizers", "pillow"},
-        {"pyromark", "rapidfuzz", "scipy"},
+        {"pyromark", "beautifulsoup4", "rapidfuzz", "apted", "scipy", "numpy"},
     )
     assert set(checkpoint["versions"]) == trains | reads | rewards
     log = [json.loads(line) for line in (Path(warm.uri) / "log.jsonl").read_text().splitlines()]
