@@ -8,11 +8,12 @@ from prefect import flow, get_run_logger
 from prefect.events import emit_event
 
 from tasks.collect.stage import collect
-from tasks.config import RenderConfig, RunConfig
+from tasks.config import RunConfig
 from tasks.dataset.publish import check_out, dataset_at, export, previous_ledger, publish, publish_stage
 from tasks.dataset.split import keep_ledger, read_ledger, split
 from tasks.records import DatasetRef, StageError, StageRef, digest
 from tasks.render.stage import batches, draw, render
+from tasks.render_config import RenderConfig
 from tasks.store import Folder, home
 
 PUBLISHED = "dataset.published"

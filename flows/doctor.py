@@ -26,11 +26,10 @@ def _packages(_: RunConfig) -> str:
 
 
 def _fonts(run: RunConfig) -> str:
-    from tasks.render.fonts import FALLBACKS, MONOSPACE, require
+    from tasks.render.fonts import FALLBACKS, require
 
-    families = {*run.render.fonts_en, *run.render.fonts_ja, *FALLBACKS, *MONOSPACE}
-    if run.small:
-        families |= {*run.small.fonts_en, *run.small.fonts_ja}
+    looks = [run.render, *([run.small] if run.small else [])]
+    families = {*FALLBACKS, *(f for look in looks for f in (*look.fonts_en, *look.fonts_ja, *look.fonts_code))}
     require(tuple(sorted(families)))
     return f"{len(families)} families"
 

@@ -17,7 +17,7 @@ from typing import TypeVar
 import pymupdf
 
 from tasks.collect import collect
-from tasks.config import CollectConfig, RenderConfig
+from tasks.config import CollectConfig
 from tasks.evaluate.page_set import SetPage
 from tasks.evaluate.scores import score_all
 from tasks.evaluate.systems import Reading
@@ -25,7 +25,7 @@ from tasks.records import Document, StageRef
 from tasks.render.picture import scan_image
 from tasks.render.stage import batches, draw_stage, render_stage
 from tasks.render.style import draw_style
-from tasks.scan_config import EFFECTS, ScanConfig
+from tasks.render_config import EFFECTS, RenderConfig, ScanConfig
 from tasks.scoring import composite_reward
 from tasks.scoring.typos import inject_typo
 from tasks.store import Folder, finish, read_documents, write_documents

@@ -13,13 +13,13 @@ from typing import NamedTuple
 import pymupdf
 
 from tasks.collect import collect
-from tasks.config import CollectConfig, RenderConfig
+from tasks.config import CollectConfig
 from tasks.evaluate.recall import read_page, word_recall
 from tasks.records import Document, digest
 from tasks.render.document import render_document
 from tasks.render.picture import page_image
 from tasks.render.style import draw_style
-from tasks.scan_config import EFFECTS, ScanConfig
+from tasks.render_config import EFFECTS, RenderConfig, ScanConfig
 from tasks.statistics import mean_interval, paired_difference
 
 PAGES = 40

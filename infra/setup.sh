@@ -19,7 +19,9 @@ find_python() { # the first of a fitting version that can make a virtual environ
 
 if command -v apt-get >/dev/null; then
   packages=(libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fontconfig fonts-dejavu-core fonts-dejavu-extra
-    fonts-liberation2 fonts-noto-cjk fonts-crosextra-caladea fonts-symbola)
+    fonts-liberation2 fonts-noto-cjk fonts-crosextra-caladea fonts-crosextra-carlito fonts-symbola fonts-lmodern
+    fonts-texgyre fonts-linuxlibertine fonts-lato fonts-open-sans fonts-roboto-unhinted fonts-hack
+    fonts-ipaexfont-gothic fonts-ipaexfont-mincho fonts-morisawa-bizud-gothic fonts-morisawa-bizud-mincho)
   if [ "${1:-}" = tools ]; then
     packages+=(tesseract-ocr tesseract-ocr-jpn)
     # on Ubuntu the package is a snap, which no container can run; what needs Chromium is skipped there
@@ -50,7 +52,7 @@ find_python || die "Python 3.11 or 3.12 with its venv module is needed; install 
   "python3.11-venv or python3.12-venv) and run again"
 if ! command -v fc-list >/dev/null ||
   ! "$python" -c 'import sys, ctypes.util as c; sys.exit(not c.find_library("pangoft2-1.0"))'; then
-  die "no apt here; install Pango, HarfBuzz and fontconfig, and the fonts DejaVu, Liberation, Noto CJK, Caladea, Symbola"
+  die "no apt here; install Pango, HarfBuzz and fontconfig, and the fonts that tasks/render/fonts.py names"
 fi
 
 # a .venv that was moved here, or never got its pip, is made anew

@@ -6,18 +6,12 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from tasks.records import UsageError
-from tasks.scan_config import ScanConfig
+from tasks.render_config import Config, RenderConfig
 
 RUNS = Path(__file__).parent.parent / "infra" / "runs"
-
-
-class Config(BaseModel):
-    """A frozen part of the configuration; an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class CollectConfig(Config):
@@ -28,36 +22,6 @@ class CollectConfig(Config):
     languages: tuple[str, ...] = Field((), description="Languages kept, as ISO 639-1; empty keeps all")
     min_chars: int = Field(200, ge=1, description="Shorter documents are rejected")
     max_chars: int = Field(50_000, ge=200, description="Longer documents are cut at a block boundary")
-
-
-class RenderConfig(Config):
-    """How a page looks. Lengths on the page are CSS pixels, a 96th of an inch."""
-
-    width: int = Field(794, ge=64, le=4000, description="Page width in CSS px (A4: 794)")
-    height: int = Field(1123, ge=32, le=6000, description="Page height in CSS px (A4: 1123)")
-    dpi: int = Field(150, ge=36, le=600, description="Resolution of the page image")
-    font_sizes: tuple[int, ...] = Field(
-        (11, 12, 14), min_length=1, description="Body sizes in CSS px, drawn per document"
-    )
-    margins: tuple[int, int] = Field((76, 94), description="Smallest and largest margin in CSS px (20-25 mm)")
-    fonts_en: tuple[str, ...] = Field(
-        ("Caladea", "Liberation Serif"), min_length=1, description="Families for Latin text"
-    )
-    fonts_ja: tuple[str, ...] = Field(
-        ("Noto Sans CJK JP", "Noto Serif CJK JP"), min_length=1, description="Families for Japanese"
-    )
-    links: Literal["keep", "text"] = Field(
-        "keep", description="Labels keep link targets, or only the text that is shown"
-    )
-    min_agreement: float = Field(0.98, ge=0, le=1, description="Pages below this agreement are rejected")
-    max_chars: int = Field(
-        0, ge=0, description="Draw only the first so many characters of a document, cut at a block; 0: all"
-    )
-    languages: tuple[str, ...] = Field((), description="Languages drawn; empty draws all")
-    seconds_per_document: int = Field(60, ge=1, description="A document that takes longer is rejected")
-    keep_pdf: bool = Field(False, description="Also keep the PDF of each document")
-    scan: ScanConfig = Field(ScanConfig(), description="Pages that look scanned")
-    seed: int = 0
 
 
 class SplitConfig(Config):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.markdown import Node, parse
+from tasks.markdown import Node, is_math_fence, parse
 
 FEATURES = ("table", "code", "list", "nested_list", "quote", "heading", "math")
 
@@ -14,9 +14,9 @@ def _kinds(node: Node, lists: int = 0) -> Iterator[str]:
         case "Table":
             yield "table"
         case "CodeBlock":
-            yield "code"
-            if isinstance(node.arg, str) and node.arg.split(" ")[0] == "math":
-                yield "math"
+            yield "math" if is_math_fence(node) else "code"
+        case "InlineMath" | "DisplayMath":
+            yield "math"
         case "List":
             lists += 1
             yield "list" if lists == 1 else "nested_list"
@@ -30,5 +30,5 @@ def _kinds(node: Node, lists: int = 0) -> Iterator[str]:
 
 def features(markdown: str) -> tuple[str, ...]:
     """The features of a page, in the order of FEATURES."""
-    found = set(_kinds(parse(markdown)))
+    found = set(_kinds(parse(markdown, math=True)))
     return tuple(f for f in FEATURES if f in found)

@@ -94,10 +94,15 @@ def parse(source: str, math: bool = False) -> Node:
     return root
 
 
-def visible_text(source: str | Node) -> str:
+def is_math_fence(node: Node) -> bool:
+    """Whether a code block is a formula: its language is `math`."""
+    return node.kind == "CodeBlock" and str(node.arg).split(" ")[0].strip().lower() == "math"
+
+
+def visible_text(source: str | Node, formulas: bool = True) -> str:
     """What a reader sees: no markup, one block a line, soft breaks as spaces, code lines kept.
 
-    List numbers, bullets, task boxes and rules are not text.
+    List numbers, bullets, task boxes and rules are not text. Formulas are as they are spelt, or left out.
     """
     out: list[str] = []
 
@@ -109,10 +114,12 @@ def visible_text(source: str | Node) -> str:
                 out.append(" ")
             case "HardBreak":
                 out.append("\n")
-            case "Image" | "InlineHtml" | "Html":
+            case "Image" | "InlineHtml" | "Html" | "InlineMath" | "DisplayMath":
+                pass
+            case "CodeBlock" if not formulas and is_math_fence(node):
                 pass
             case "TableHead" | "TableRow":
-                out.append("\n" + " ".join(visible_text(cell) for cell in node.children) + "\n")
+                out.append("\n" + " ".join(visible_text(cell, formulas) for cell in node.children) + "\n")
             case _:
                 block = "\n" if node.kind in BLOCKS else ""
                 out.append(block + (f"{node.arg} " if node.kind == "FootnoteDefinition" else ""))
@@ -120,6 +127,6 @@ def visible_text(source: str | Node) -> str:
                     walk(child)
                 out.append(block)
 
-    walk(parse(source) if isinstance(source, str) else source)
+    walk(parse(source, math=not formulas) if isinstance(source, str) else source)
     lines = (line.rstrip(" ") for line in "".join(out).split("\n"))
     return "\n".join(line for line in lines if line)

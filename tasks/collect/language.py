@@ -19,7 +19,7 @@ def detect(text: str) -> str:
 
     A text without letters is 'en'.
     """
-    sample = _prose(parse(text))[:SAMPLE]
+    sample = _prose(parse(text, math=True))[:SAMPLE]
     kana = sum("ぁ" <= c <= "ヺ" or "ｦ" <= c <= "ﾝ" for c in sample)
     han = sum("一" <= c <= "鿿" or "㐀" <= c <= "䶿" for c in sample)
     letters = sum(map(str.isalpha, sample))

@@ -12,7 +12,7 @@ from tasks.collect.html import HIDDEN, is_break, parts_words, to_markdown, token
 from tasks.markdown import BLOCKS, Node
 
 Edit = tuple[int, int, str]
-SHOWN = frozenset({"Code", "CodeBlock", "FootnoteReference", "Rule"})
+SHOWN = frozenset({"Code", "CodeBlock", "FootnoteReference", "Rule", "InlineMath", "DisplayMath"})
 OPAQUE = frozenset({"CodeBlock", "HtmlBlock", "Image", "Code"})
 BREAKS = ("SoftBreak", "HardBreak")
 # kinds that go when nothing of them shows; a cell or a table's head has to stay for the others

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from tasks.config import Config
 from tasks.counting.prompts import PromptName
 from tasks.counting.scenes import Domain, check_layout
+from tasks.render_config import Config
 
 
 class CountingConfig(Config):

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from tasks.config import RenderConfig
 from tasks.records import Document, Page, Reason, digest
 from tasks.render.scan import scan_digest
+from tasks.render_config import RenderConfig
 from tasks.store import Folder
 
 if TYPE_CHECKING:
     from tasks.render.document import Rendered
 
-VERSION = 3
+VERSION = 4
 """Raised when the code changes what a page looks like or what its label says."""
 
 SCHEMA = pa.schema(
@@ -46,7 +46,7 @@ def drawing_digest() -> str:
     from tasks.render.fonts import fonts_digest
     from tasks.render.layout import library_versions
 
-    packages = (version(name) for name in ("pyromark", "pydyf", "fonttools"))
+    packages = (version(name) for name in ("pyromark", "pydyf", "fonttools", "ziamath", "ziafont", "latex2mathml"))
     return digest(*library_versions(), str(pymupdf.mupdf_version), *packages, fonts_digest())
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pymupdf
 from rapidfuzz.distance import Indel
 
 from tasks.markdown import visible_text
@@ -26,22 +27,29 @@ def _letters(text: str) -> str:
     return re.sub(r"\[\^([^\]]+)\]", r"\1", text)  # a footnote's mark is drawn as its name
 
 
-def shown_text(pdf_page: Any, content_box: Rect, marker_rects: Sequence[Rect]) -> str:
-    """Text layer of a PDF page inside the content box (PDF points), list bullets and numbers left out.
+def shown_text(pdf_page: Any, content_box: Rect, marker_rects: Sequence[Rect], cut_rects: Sequence[Rect] = ()) -> str:
+    """Text layer of a PDF page inside the content box (PDF points), in the order it is painted.
 
-    `marker_rects` are in CSS px. Words come in the order they are painted.
+    Left out are words in the middle of which lies one of `marker_rects` (bullets, numbers), and the characters in
+    `cut_rects` (what is glued to other text). Both are in CSS px.
     """
-    markers = np.array(marker_rects, dtype=float).reshape(-1, 4) * _POINTS
-    x0, y0, x1, y1 = content_box
+    if cut_rects:  # by the character, which costs some milliseconds
+        kind, flags = "rawdict", pymupdf.TEXTFLAGS_WORDS & ~pymupdf.TEXT_PRESERVE_IMAGES
+        spans = (s for b in pdf_page.get_text(kind, flags=flags)["blocks"] for x in b["lines"] for s in x["spans"])
+        pieces = [(*c["bbox"], c["c"]) for span in spans for c in span["chars"]]
+    else:
+        pieces = [word[:5] for word in pdf_page.get_text("words", sort=False)]
+    if not pieces:
+        return ""
+    *edges, texts = zip(*pieces, strict=True)
+    x0, y0, x1, y1 = np.array(edges, dtype=float)
     # a bullet hangs left of its text, possibly in the margin: clip by hand, by the middle of each word
-    kept = []
-    for wx0, wy0, wx1, wy1, word, *_ in pdf_page.get_text("words", sort=False):
-        x, y = (wx0 + wx1) / 2, (wy0 + wy1) / 2
-        inside = x0 - _SLACK <= x <= x1 + _SLACK and y0 - _SLACK <= y <= y1 + _SLACK
-        is_marker = ((markers[:, 0] <= x) & (x <= markers[:, 2]) & (markers[:, 1] <= y) & (y <= markers[:, 3])).any()
-        if inside and not is_marker:
-            kept.append(word)
-    return "".join(kept)
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    left, top, right, bottom = content_box
+    kept = (x >= left - _SLACK) & (x <= right + _SLACK) & (y >= top - _SLACK) & (y <= bottom + _SLACK)
+    for mx0, my0, mx1, my1 in np.array([*marker_rects, *cut_rects], dtype=float).reshape(-1, 4) * _POINTS:
+        kept &= ~((mx0 <= x) & (x <= mx1) & (my0 <= y) & (y <= my1))
+    return "".join(text for text, keep in zip(texts, kept, strict=True) if keep)
 
 
 def agreement(label: str, shown: str) -> float:
@@ -49,24 +57,28 @@ def agreement(label: str, shown: str) -> float:
 
     Both are NFKC without whitespace, bullets and task boxes; the label's list numbers are no text by parsing.
     """
-    return Indel.normalized_similarity(_letters(visible_text(label)), _letters(shown))
+    return Indel.normalized_similarity(_letters(visible_text(label, formulas=False)), _letters(shown))
 
 
 def geometry_fault(page: PageBoxes, style: Style) -> str:
-    """What is wrong with where text stands: outside the content box, or over other text; "" when nothing is."""
+    """What is wrong with where text stands: outside its column, too small, or over other text; "" when nothing is."""
     if not page.text:
         return ""
-    top, right, bottom, left = style.margins
+    if page.tiny:
+        return f"formula at {_whole(page.tiny[0])} px is too small to read"
+    top, _, bottom, _ = style.margins
     boxes = np.array(page.text, dtype=float)
     x0, y0, x1, y1 = boxes.T
+    inside = np.zeros(len(boxes), dtype=bool)
+    for left, right in style.column_edges:
+        inside |= (x0 >= left - _SLACK) & (x1 <= right + _SLACK)
     outside = (
-        (x0 < left - _SLACK)
-        | (x1 > style.width - right + _SLACK)
+        ~inside
         | (y0 < top - _SLACK - style.font_size)  # a superscript's box may stick out of its line
         | (y1 > style.height - bottom + _SLACK + style.font_size)
     )
     if outside.any():
-        return f"text at {_whole(boxes[int(outside.argmax())])} px is outside the content box"
+        return f"text at {_whole(boxes[int(outside.argmax())])} px is outside the content box and its columns"
     order = np.argsort(y0, kind="stable")
     x0, y0, x1, y1 = boxes[order].T
     for at in range(0, len(order), _ROWS):

@@ -124,7 +124,7 @@ class Clipper:
             case "Text" | "Code":
                 text = self._cut(n)
                 return [self._copy(n, [], text=text)] if text else []
-            case "FootnoteReference" | "TaskListMarker":
+            case "FootnoteReference" | "TaskListMarker" | "InlineMath" | "DisplayMath":
                 return [self._copy(n, [])] if self.first <= n.first < self.last else []
             case _:
                 children = self._inlines(n)
@@ -149,7 +149,7 @@ class Clipper:
 
     def _code(self, n: Numbered) -> str:
         """A code block's text on this page, with the indentation of its first line."""
-        text = "".join(child.node.text for child in n.children)
+        text = "".join(child.text for child in n.node.children)
         if n.first >= self.first and n.last <= self.last:
             return text.removesuffix("\n")
         places = [i for i, c in enumerate(text) if c not in SPACE]

@@ -7,16 +7,18 @@ from typing import Any
 
 import pymupdf
 
-from tasks.config import RenderConfig
 from tasks.records import Document, Page, Reason
 from tasks.render.check import agreement, geometry_fault, shown_text
 from tasks.render.clip import Clipper
-from tasks.render.fonts import is_one_of, require, uncovered
+from tasks.render.fonts import bold_family, is_one_of, require, uncovered
 from tasks.render.label import LabelError, write_label
-from tasks.render.layout import PageBoxes, lay_out, read_pages
-from tasks.render.page_html import Numbered, PageHtml
+from tasks.render.layout import PageBoxes, lay_out
+from tasks.render.page_html import DRAWING, Numbered, PageHtml
 from tasks.render.picture import page_image
-from tasks.render.style import Style, css, draw_style
+from tasks.render.reading import read_pages
+from tasks.render.sheet import css
+from tasks.render.style import Style, draw_style
+from tasks.render_config import RenderConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ def render_document(document: Document, config: RenderConfig) -> Rendered:
     """
     style = draw_style(document, config)
     require(style.families)
-    page_html = PageHtml(document.markdown)
+    page_html = PageHtml(document.markdown, style.measure, bool(style.code_theme), style.hyphenate)
     laid_out = lay_out(page_html, css(style, document.language), document.language)
     layouts = read_pages(laid_out, page_html)
     pdf: bytes = laid_out.write_pdf()
@@ -94,8 +96,8 @@ def _font_fault(drawing: Any, style: Style, page_html: PageHtml) -> str:
     drawn = {font[3] for page in drawing for font in page.get_fonts()}
     if strange := sorted(name for name in drawn if not is_one_of(name, style.families)):
         return f"drawn with {', '.join(strange)}"
-    body = (style.family,)
-    prose = len(set(page_html.chars)) > len(uncovered("".join(page_html.chars), body))
+    body = (style.family, bold_family(style.family))
+    prose = len(letters := set(page_html.chars) - {DRAWING}) > len(uncovered("".join(letters), body))
     if prose and not any(is_one_of(name, (*body, style.monospace)) for name in drawn):
         return f"not drawn with {style.family}"
     return ""
@@ -121,7 +123,7 @@ def _page(
     if all(page_html.chars[o].isspace() for o in layout.ordinals):
         reason, detail = Reason.BLANK, "no visible character"
     else:
-        measured = agreement(label, shown_text(pdf_page, style.content_box, layout.marker_rects))
+        measured = agreement(label, shown_text(pdf_page, style.content_box, layout.marker_rects, layout.cut_rects))
         found = _fault(config, style, page_html, layout, span, measured, font_fault)
         if found and reason is None:
             reason, detail = found
@@ -158,7 +160,7 @@ def _fault(
             Reason.NOT_CONTIGUOUS,
             f"shows {len(layout.ordinals)} characters, its interval holds {span.last - span.first}",
         )
-    if missing := uncovered("".join(page_html.chars[span.first : span.last]), style.families):
+    if missing := uncovered("".join(page_html.chars[span.first : span.last]).replace(DRAWING, ""), style.families):
         return Reason.MISSING_GLYPH, " ".join(f"U+{ord(c):04X}" for c in sorted(missing)[:8])
     if font_fault:
         return Reason.FONT_SUBSTITUTED, font_fault

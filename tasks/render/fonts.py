@@ -13,18 +13,48 @@ from tasks.records import StageError, digest
 FONTCONFIG_FILE = Path(__file__).with_name("fonts.conf")
 # drawn where the body family lacks a character, in this order
 FALLBACKS = ("DejaVu Sans", "Noto Sans CJK JP", "Symbola")
-MONOSPACE = ("DejaVu Sans Mono", "Liberation Mono")
+# family -> Debian package; the licence of each is in the README's table of fonts
 PACKAGES = {
+    "BIZ UDPGothic": "fonts-morisawa-bizud-gothic",
+    "BIZ UDPMincho": "fonts-morisawa-bizud-mincho",
     "Caladea": "fonts-crosextra-caladea",
+    "Carlito": "fonts-crosextra-carlito",
     "DejaVu Sans": "fonts-dejavu-core",
     "DejaVu Sans Mono": "fonts-dejavu-core",
+    "DejaVu Serif": "fonts-dejavu-core",
+    "Hack": "fonts-hack",
+    "IPAexGothic": "fonts-ipaexfont-gothic",
+    "IPAexMincho": "fonts-ipaexfont-mincho",
+    "LM Roman 10": "fonts-lmodern",
+    "Lato": "fonts-lato",
     "Liberation Mono": "fonts-liberation2",
     "Liberation Sans": "fonts-liberation2",
     "Liberation Serif": "fonts-liberation2",
+    "Linux Libertine O": "fonts-linuxlibertine",
     "Noto Sans CJK JP": "fonts-noto-cjk",
     "Noto Serif CJK JP": "fonts-noto-cjk",
+    "Open Sans": "fonts-open-sans",
+    "Roboto": "fonts-roboto-unhinted",
     "Symbola": "fonts-symbola",
+    "TeX Gyre Cursor": "fonts-texgyre",
+    "TeX Gyre Heros": "fonts-texgyre",
+    "TeX Gyre Pagella": "fonts-texgyre",
+    "TeX Gyre Schola": "fonts-texgyre",
+    "TeX Gyre Termes": "fonts-texgyre",
 }
+_BOLD = {
+    "BIZ UDPMincho": "BIZ UDPGothic",
+    "IPAexGothic": "Noto Sans CJK JP",
+    "IPAexMincho": "Noto Sans CJK JP",
+}
+"""Families without a bold face, and whose bold stands in for it; Japanese sets bold mincho in gothic anyway."""
+_DRAWN_AS = {"LM Roman 10": "Latin Modern Roman"}
+"""Families whose name in a PDF is another one: fontconfig knows these by two."""
+
+
+def bold_family(family: str) -> str:
+    """The family that bold text of a family is drawn in: itself, where it has a bold face."""
+    return _BOLD.get(family, family)
 
 
 def isolate() -> None:
@@ -95,4 +125,5 @@ def uncovered(text: str, families: tuple[str, ...]) -> set[str]:
 def is_one_of(postscript_name: str, families: tuple[str, ...]) -> bool:
     """Whether a PDF font name ("ABCDEF+Liberation-Serif-Bold") belongs to one of the families."""
     name = postscript_name.rpartition("+")[2].replace("-", "").replace(" ", "").lower()
-    return any(name.startswith(family.replace(" ", "").lower()) for family in families)
+    own = (_DRAWN_AS.get(family, family) for family in families)
+    return any(name.startswith(family.replace(" ", "").lower()) for family in own)

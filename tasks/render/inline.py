@@ -12,11 +12,12 @@ from tasks.render.shape import Shape
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _SPECIAL = re.compile(
-    r"(\\(?=[!-/:-@\[-`{-~])|[*`\[\]<~]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)|!(?=\[)"
+    r"(\\(?=[!-/:-@\[-`{-~])|[*`\[\]<~$]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)|!(?=\[)"
     r"|^(?:[#>=|:]|[-+](?=\s|$|-))|#(?=#*$))"
 )
 _NUMBER = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 _MARKS = {"Emphasis": ("*", "_"), "Strong": ("**", "__"), "Strikethrough": ("~~", "~")}
+_SHOWN = ("text", "fixed", "math")
 _ROUNDS = 30
 _NEAREST = 96  # changes tried a round
 
@@ -96,7 +97,7 @@ def _edges(row: list[Token]) -> Iterator[tuple[int, int]]:
             while 0 <= j < len(row) and row[j].kind in ("open", "close"):
                 j += step
             if j != i + step and token.text[side].isalnum():
-                solid = 0 <= j < len(row) and row[j].kind in ("text", "fixed")
+                solid = 0 <= j < len(row) and row[j].kind in _SHOWN
                 beyond = row[j].text[-1 if side == 0 else 0] if solid else ")"
                 if not beyond.isalnum() and not beyond.isspace():
                     yield i, side
@@ -108,7 +109,7 @@ def _changes(row: list[Token], standing: _Spelling, reached: int) -> Iterator[_S
     position = 0
     for token in row:
         places.append(position)
-        position += len(token.text) if token.kind in ("text", "fixed") else 0
+        position += len(token.text) if token.kind in _SHOWN else 0
     ends: dict[int, list[int]] = {}
     for token, place in zip(row, places, strict=True):
         ends.setdefault(token.pair, []).append(place)
@@ -121,6 +122,9 @@ def _changes(row: list[Token], standing: _Spelling, reached: int) -> Iterator[_S
             near = min(abs(p - reached) for p in at)
             changes += [(near, i, "level", level) for level in (0, 1, 2) if level != standing.levels[i]]
             changes += [(near, i, "letter", side) for side in (0, -1) if token.text[side].isalnum()]
+        elif token.kind == "math":
+            near = abs(places[i] - reached)
+            changes += [(near, i, "level", level) for level in (0, 1) if level != standing.levels[i]]
         elif token.kind == "open":
             near = min(abs(p - reached) for p in ends[token.pair])
             changes.append((near, i, "mark", token.pair))
@@ -149,6 +153,10 @@ def _write(row: list[Token], spelling: _Spelling, cell: bool) -> str:
             case "text":
                 text = _escape(token.text, spelling.levels[i], (i, 0) in spelling.letters, (i, -1) in spelling.letters)
                 out.append(_piped(text, cell))
+            case "math":
+                # a formula keeps its lines unless, without them, it cannot be told from a list or an underline
+                text = token.text if spelling.levels[i] == 0 or "%" in token.text else " ".join(token.text.split())
+                out.append(text.replace("|", "\\|") if cell else text)
             case _:
                 out.append(token.text.replace("|", "\\|") if cell else token.text)
     return "".join(out).strip(" \n\t")

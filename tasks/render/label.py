@@ -25,12 +25,12 @@ def write_label(tree: Node) -> str:
         text = _Writer(tight).blocks(tree.children) + "\n"
         if _reads_as(text, expected):
             return text
-    raise LabelError(_difference(expected, shape(parse(text))))
+    raise LabelError(_difference(expected, shape(parse(text, math=True))))
 
 
 def _reads_as(text: str, expected: Shape) -> bool:
     try:
-        return shape(parse(text)) == expected
+        return shape(parse(text, math=True)) == expected
     except ValueError:  # something a page does not hold, such as HTML
         return False
 
@@ -119,7 +119,7 @@ def _table(node: Node) -> str:
 
 def _cell(cell: Node) -> str:
     def read(text: str) -> Shape | None:
-        root = parse(f"| {text} |\n| --- |\n")
+        root = parse(f"| {text} |\n| --- |\n", math=True)
         table = root.children[0] if len(root.children) == 1 else root
         if table.kind != "Table" or len(table.children) != 1:
             return None
@@ -133,7 +133,7 @@ def _inline_block(node: Node, dress: Callable[[str], str]) -> str:
     prefix = "- " if task else ""  # a task box is one only inside an item
 
     def read(text: str) -> Shape | None:
-        blocks = parse(prefix + _indent(dress(text), len(prefix))).children
+        blocks = parse(prefix + _indent(dress(text), len(prefix)), math=True).children
         if task and len(blocks) == 1 and blocks[0].kind == "List":
             blocks = paragraphs(blocks[0].children[0].children)
         if len(blocks) != 1 or (blocks[0].kind, blocks[0].arg) != (node.kind, node.arg):

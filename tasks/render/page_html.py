@@ -7,11 +7,23 @@ ordinals stand on which page; the ordinals lead back to the tree and to the sour
 from __future__ import annotations
 
 import html
+import math
+import re
 from dataclasses import dataclass, field
 
-from tasks.markdown import BLOCKS, SPACE, Node, parse
+from tasks.markdown import BLOCKS, SPACE, Node, is_math_fence, parse
+from tasks.render.code import coloured
+from tasks.render.formula import Formula, draw
 
+_ADDRESS = re.compile(r"[^\s<>]*(?:[/_@=]|\w\.\w|\w\d)[^\s<>]*")
+_SMALLEST = 0.6  # of its size that a formula is drawn at to fit
+_CELL_PADDING = 1.5  # em
+_LETTER = 0.65  # em of the body that a letter of code takes, with what lists and padding take of a line
 TASK_BOX = {True: "☑", False: "☐"}
+DRAWING = "\ufffc"
+"""Stands for a drawn formula among the visible characters."""
+SCHEME = "formula:"
+"""The only addresses a page may name: the drawn formulas by their number."""
 _INLINE_TAGS = {"Emphasis": "em", "Strong": "strong", "Strikethrough": "s", "Link": "span"}
 
 
@@ -35,19 +47,29 @@ class PageHtml:
 
     `chars[o]` is visible character o, `sources[o]` its place in the Markdown (of the leaf, where the leaf is
     not verbatim), `elements[i]` the ordinals of element i's own text in order, `rules` and `heads` the
-    elements that are thematic breaks and table-head cells.
+    elements that are thematic breaks and table-head cells. A drawn formula is one visible character, `DRAWING`;
+    `formulas` are the drawings; `latex` are the elements that show a formula's source: it could not be drawn, or
+    is too wide for a column of `measure` em. With `colour`, code carries the classes of its tokens; with
+    `hyphenate`, so do addresses and names, in which a hyphen would be read as their own.
     """
 
-    def __init__(self, markdown: str) -> None:
+    def __init__(self, markdown: str, measure: float = math.inf, colour: bool = False, hyphenate: bool = False) -> None:
         self.markdown = markdown
+        self._measure = measure
+        self._colour = colour
+        self._hyphenate = hyphenate
+        self._room = measure  # em that a formula may take here
         self.chars: list[str] = []
         self.sources: list[int] = []
         self.elements: list[list[int]] = []
         self.rules: set[int] = set()
         self.heads: set[int] = set()
+        self.formulas: list[Formula] = []
+        self.latex: set[int] = set()
         self._out: list[str] = []
         self._in_head = False
-        self.root = self._visit(parse(markdown), -1)
+        self._in_code = False
+        self.root = self._visit(parse(markdown, math=True), -1)
         self.html = "".join(self._out)
 
     def _element(self) -> int:
@@ -58,13 +80,19 @@ class PageHtml:
 
     def _text(self, node: Node, element: int, text: str) -> None:
         """Write a leaf's text, numbering its visible characters."""
+        self._number(node, element, text)
+        shown = html.escape(text, quote=False)
+        if self._hyphenate and node.kind == "Text" and not self._in_code:
+            shown = _ADDRESS.sub(rf'<span data-i="{element}" class="address">\g<0></span>', shown)
+        self._out.append(shown)
+
+    def _number(self, node: Node, element: int, text: str) -> None:
         start = self.markdown.find(text, node.start, node.end) if text else -1
         for i, c in enumerate(text):
             if c not in SPACE:
                 self.elements[element].append(len(self.chars))
                 self.chars.append(c)
                 self.sources.append(start + i if start >= 0 else node.start)
-        self._out.append(html.escape(text, quote=False))
 
     def _visit(self, node: Node, element: int) -> Numbered:
         numbered = Numbered(node, len(self.chars))
@@ -90,6 +118,66 @@ class PageHtml:
         self._text(numbered.node, numbered.element, text)
         self._out.append(f"</{name}>")
 
+    def _formula(self, numbered: Numbered, latex: str, display: bool) -> bool:
+        """Draw a formula, as one character that shows; False where it cannot be drawn."""
+        if (formula := draw(latex, display)) is None or _SMALLEST * formula.width > self._room:
+            return False
+        scale = min(1.0, self._room / formula.width)
+        if formula not in self.formulas:
+            self.formulas.append(formula)
+        numbered.element = self._element()
+        self.elements[-1].append(len(self.chars))
+        self.chars.append(DRAWING)
+        self.sources.append(numbered.node.start)
+        self._out.append(
+            f'<img data-i="{numbered.element}" src="{SCHEME}{self.formulas.index(formula)}" '
+            f'style="width:{scale * formula.width:.4f}em;vertical-align:{-scale * formula.depth:.4f}em">'
+        )
+        return True
+
+    def _math(self, numbered: Numbered) -> None:
+        node = numbered.node
+        display = node.kind == "DisplayMath"
+        self._out.append('<span class="display">' if display else "")
+        if not self._formula(numbered, node.text, display):
+            mark = "$$" if display else "$"
+            self._leaf(numbered, "code", f"{mark}{node.text}{mark}", ' class="latex"')
+            self.latex.add(numbered.element)
+        self._out.append("</span>" if display else "")
+
+    def _code_block(self, numbered: Numbered) -> None:
+        node = numbered.node
+        formula = is_math_fence(node)
+        if formula:
+            self._out.append('<p class="display">')
+            if self._formula(numbered, "".join(child.text for child in node.children), display=True):
+                self._out.append("</p>")
+                return
+            self._out.pop()
+        numbered.element = self._element()
+        if formula:
+            self.latex.add(numbered.element)
+        self._out.append(f'<pre data-i="{numbered.element}">\n')
+        if self._colour and not formula:
+            self._coloured(numbered)
+        else:
+            self._in_code = True
+            self._children(numbered, numbered.element)
+            self._in_code = False
+        self._out.append("</pre>")
+
+    def _coloured(self, block: Numbered) -> None:
+        """Write a code block's text in spans of its own number, one for each token that has a class."""
+        code = "".join(child.text for child in block.node.children)
+        for child in block.node.children:
+            numbered = Numbered(child, len(self.chars))
+            self._number(child, block.element, child.text)
+            numbered.last = len(self.chars)
+            block.children.append(numbered)
+        for name, text in coloured(code, block.node.arg, self._measure / _LETTER):
+            shown = html.escape(text, quote=False)
+            self._out.append(f'<span data-i="{block.element}" class="{name}">{shown}</span>' if name else shown)
+
     def _inline(self, numbered: Numbered, element: int) -> None:
         node = numbered.node
         match node.kind:
@@ -101,6 +189,8 @@ class PageHtml:
                 self._out.append("<br>")
             case "Code":
                 self._leaf(numbered, "code", node.text)
+            case "InlineMath" | "DisplayMath":
+                self._math(numbered)
             case "FootnoteReference":
                 self._leaf(numbered, "sup", node.text)
             case "TaskListMarker":
@@ -122,10 +212,7 @@ class PageHtml:
             case "Heading":
                 self._tag(numbered, f"h{node.arg}")
             case "CodeBlock":
-                numbered.element = self._element()
-                self._out.append(f'<pre data-i="{numbered.element}">\n')
-                self._children(numbered, numbered.element)
-                self._out.append("</pre>")
+                self._code_block(numbered)
             case "BlockQuote":
                 self._tag(numbered, "blockquote")
             case "List":
@@ -150,6 +237,8 @@ class PageHtml:
 
     def _table(self, table: Numbered) -> None:
         self._out.append("<table>")
+        # the columns of a table share the page; nothing tells yet how, so none may take more than its part
+        self._room = self._measure / len(table.node.arg) - _CELL_PADDING
         for row in table.node.children:
             numbered = Numbered(row, len(self.chars))
             self._in_head = row.kind == "TableHead"
@@ -165,6 +254,7 @@ class PageHtml:
             numbered.last = len(self.chars)
             table.children.append(numbered)
         self._out.append("</table>")
+        self._room = self._measure
 
 
 def _is_task(item: Node) -> bool:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pymupdf
 
-from tasks.config import RenderConfig
 from tasks.records import digest
 from tasks.render.scan import Scan, back_of, draw_scan, fitted
 from tasks.render.style import Style
+from tasks.render_config import RenderConfig
 
 
 def page_image(pdf_page: Any, doc_id: str, style: Style, config: RenderConfig) -> tuple[bytes, str]:

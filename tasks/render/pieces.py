@@ -18,14 +18,14 @@ Style = tuple[str, str, int]
 class _Atom:
     """A piece of text with the emphasis and link it carries, outermost first."""
 
-    kind: str  # word, space, code, task, fixed
+    kind: str  # word, space, code, task, fixed, math
     text: str
     styles: tuple[Style, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One piece of a spelling: `kind` is text, fixed, open, close, link (a link opens) or target (it closes).
+    """One piece of a spelling: `kind` is text, fixed, math, open, close, link (a link opens) or target (it closes).
 
     `pair` joins the two ends of an emphasis or a link; `style` is the kind of an emphasis.
     """
@@ -60,6 +60,9 @@ def _atoms(children: Sequence[Node]) -> list[_Atom]:
                 atoms.append(_Atom("space", " ", styles))
             case "Code":
                 atoms.append(_Atom("code", node.text, styles))
+            case "InlineMath" | "DisplayMath":
+                mark = "$" if node.kind == "InlineMath" else "$$"
+                atoms.append(_Atom("math", mark + node.text + mark, styles))
             case "FootnoteReference":
                 atoms.append(_Atom("fixed", f"[^{node.text}]", styles))
             case "TaskListMarker":
@@ -157,7 +160,7 @@ def _row(atoms: list[_Atom]) -> list[Token]:
             row.append(Token("fixed", f"<{atom.text}>"))
         else:
             text = _code_span(atom.text) if atom.kind == "code" else atom.text
-            row.append(Token("text" if atom.kind == "word" else "fixed", text))
+            row.append(Token({"word": "text", "math": "math"}.get(atom.kind, "fixed"), text))
     close(0)
     return row
 

@@ -15,9 +15,9 @@ from concurrent.futures.process import BrokenProcessPool
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from tasks.config import RenderConfig
 from tasks.records import Document, Reason, Reject, StageError
 from tasks.render.cache import PageFile
+from tasks.render_config import RenderConfig
 
 if TYPE_CHECKING:
     from tasks.render.document import Rendered

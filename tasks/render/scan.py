@@ -11,9 +11,8 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.config import RenderConfig
 from tasks.records import digest
-from tasks.scan_config import Effect, ScanConfig
+from tasks.render_config import Effect, RenderConfig, ScanConfig
 
 VERSION = 1
 """Raised when the code changes what a scanned page looks like."""

@@ -42,7 +42,8 @@ def shape(node: Node) -> Shape:
 
 
 def inline_shape(node: Node) -> Shape:
-    """Runs of (styles, text): whitespace is single and carries no style, a footnote mark is its source text."""
+    """Runs of (styles, text): whitespace is single and carries no style, a footnote mark is its source
+    text, a formula its LaTeX between dollar signs."""
     runs: list[tuple[frozenset[str], str]] = []
 
     def add(style: frozenset[str], text: str) -> None:
@@ -61,6 +62,8 @@ def inline_shape(node: Node) -> Shape:
             add(style, n.text)
         elif n.kind == "Code":
             add(style | {"Code"}, n.text)
+        elif n.kind in ("InlineMath", "DisplayMath"):
+            add(style | {n.kind}, f"${' '.join(n.text.split())}$")
         elif n.kind == "SoftBreak":
             add(style, " ")
         elif n.kind == "HardBreak":

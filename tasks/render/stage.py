@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.progress import track
 
 from tasks.collect.clean import cut
-from tasks.config import RenderConfig
 from tasks.features import features
 from tasks.records import Document, Reason, Reject, StageError, StageRef, digest
 from tasks.render.cache import VERSION, drawing_digest, page_file
 from tasks.render.pool import draw_all
 from tasks.render.scan import scan_digest
+from tasks.render_config import RenderConfig
 from tasks.stage import Counts, Stage
 from tasks.store import Folder, home, read_documents
 

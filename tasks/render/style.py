@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from dataclasses import asdict, dataclass
 
-from tasks.config import RenderConfig
+from tasks.markdown import Node, parse, visible_text
 from tasks.records import Document, digest
-from tasks.render.fonts import FALLBACKS, MONOSPACE
+from tasks.render.fonts import FALLBACKS, bold_family, uncovered
+from tasks.render_config import LookConfig, RenderConfig
+
+PAPERS = {"A4": (794, 1123), "Letter": (816, 1056), "A5": (559, 794), "card": (480, 640)}
+"""Width and height in CSS px."""
+FOOTERS = ("page", "page of pages", "Page page", "dashes")
+_SANS = {"en": ("Liberation Sans", "DejaVu Sans", "Lato", "TeX Gyre Heros"), "ja": ("Noto Sans CJK JP",)}
+_RUNNING_SIZE = 0.8  # of the body's
+_SMALLEST_MARGIN = 40  # px that hold a running header or a page number
+_COLUMN = 20  # em that a column of two holds at least
+_GAP = 2.2  # em between two columns
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """One document's drawn style. Lengths in CSS px; `margins` are top, right, bottom, left."""
+    """One document's drawn style; the defaults are the plain look.
+
+    Lengths in CSS px, `leading` in em; `margins` are top, right, bottom, left. `header` is a running header's text,
+    `footer` one of `FOOTERS`, `running` where the two stand, `code_theme` a Pygments style ("" for none of them).
+    """
 
     width: int
     height: int
@@ -22,11 +37,48 @@ class Style:
     margins: tuple[int, int, int, int]
     family: str
     monospace: str
+    leading: float
+    columns: int = 1
+    justify: bool = False
+    hyphenate: bool = False
+    indent: bool = False
+    header: str = ""
+    footer: str = ""
+    running: str = "center"
+    ink: str = "#111"
+    accent: str = "#0645ad"
+    heading: str = "plain"
+    heading_family: str = ""
+    table: str = "grid"
+    bullet: str = "disc"
+    quote: str = "bar"
+    small_notes: bool = False
+    code_theme: str = ""
 
     @property
     def families(self) -> tuple[str, ...]:
         """Every family text may be drawn in, the body's first."""
-        return (self.family, self.monospace, *FALLBACKS)
+        headings = (self.heading_family, bold_family(self.heading_family)) if self.heading_family else ()
+        named = (self.family, bold_family(self.family), *headings, self.monospace, *FALLBACKS)
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def gap(self) -> float:
+        """Between two columns."""
+        return _GAP * self.font_size if self.columns > 1 else 0.0
+
+    @property
+    def measure(self) -> float:
+        """Width of a column in em of the body's text."""
+        whole = self.width - self.margins[1] - self.margins[3]
+        return (whole - self.gap * (self.columns - 1)) / self.columns / self.font_size
+
+    @property
+    def column_edges(self) -> tuple[tuple[float, float], ...]:
+        """Left and right edge of each column."""
+        width = self.measure * self.font_size
+        lefts = (self.margins[3] + i * (width + self.gap) for i in range(self.columns))
+        return tuple((left, left + width) for left in lefts)
 
     @property
     def content_box(self) -> tuple[float, float, float, float]:
@@ -40,54 +92,80 @@ class Style:
 
 def draw_style(document: Document, config: RenderConfig) -> Style:
     """The document's style: the same for the same document and configuration, wherever it is drawn."""
+    japanese = document.language == "ja"
     rng = random.Random(digest(document.doc_id, "style", str(config.seed)))
     low, high = sorted(config.margins)
     top, right, bottom, left = (rng.randint(low, high) for _ in range(4))
+    size = rng.choice(config.font_sizes)
+    family = rng.choice(config.fonts_ja if japanese else config.fonts_en)
+    monospace = rng.choice(config.fonts_code)
+    margins = (top, right, bottom, left)
+    if isinstance(config.look, LookConfig):
+        return _draw_look(document, config, config.look, margins, size, family, monospace)
+    leading = 1.6 if japanese else 1.4
+    return Style(config.width, config.height, config.dpi, size, margins, family, monospace, leading)
+
+
+def _draw_look(
+    document: Document,
+    config: RenderConfig,
+    look: LookConfig,
+    margins: tuple[int, int, int, int],
+    size: int,
+    family: str,
+    monospace: str,
+) -> Style:
+    # every draw is made, whether it is used or not, so that one range does not move what the others give
+    rng = random.Random(digest(document.doc_id, "look", str(config.seed)))
+    japanese = document.language == "ja"
+    width, height = PAPERS[rng.choice(look.papers)]
+    if config.width:
+        width, height = config.width, config.height
+    else:
+        margins = tuple(round(m * width / PAPERS["A4"][0]) for m in margins)  # type: ignore[assignment]
+    top, right, bottom, left = margins
+    columns = rng.choice(look.columns)
+    if (width - left - right - _GAP * size) / 2 < _COLUMN * size:
+        columns = 1
+    justify = rng.random() < look.justify
+    hyphenate = rng.random() < look.hyphenate and justify and not japanese
+    leading = round(rng.uniform(*sorted(look.leading)) + (0.2 if japanese else 0.0), 2)
+    indent = rng.random() < look.indent
+    header = rng.random() < look.header and top >= _SMALLEST_MARGIN
+    footer, number = rng.random() < look.footer and bottom >= _SMALLEST_MARGIN, rng.choice(FOOTERS)
+    sans, heading_family = rng.random() < look.sans_headings, rng.choice(_SANS["ja" if japanese else "en"])
     return Style(
-        width=config.width,
-        height=config.height,
-        dpi=config.dpi,
-        font_size=rng.choice(config.font_sizes),
-        margins=(top, right, bottom, left),
-        family=rng.choice(config.fonts_ja if document.language == "ja" else config.fonts_en),
-        monospace=rng.choice(MONOSPACE),
+        *(width, height, config.dpi, size, margins, family, monospace, leading),
+        columns=columns,
+        justify=justify,
+        hyphenate=hyphenate,
+        indent=indent,
+        header=_title(document, (width - left - right) / (size * _RUNNING_SIZE), family) if header else "",
+        footer=number if footer else "",
+        ink=rng.choice(look.inks),
+        accent=rng.choice(look.accents),
+        heading=rng.choice(look.headings),
+        heading_family=heading_family if sans and heading_family != family else "",
+        table=rng.choice(look.tables),
+        bullet=rng.choice(look.bullets),
+        quote=rng.choice(look.quotes),
+        code_theme=rng.choice(look.code_themes),
+        running=rng.choice(("center", "center", "left", "right")),
+        small_notes=True,
     )
 
 
-def css(style: Style, language: str) -> str:
-    """The style sheet of one document. It never changes text: no text-transform, no generated content."""
-    top, right, bottom, left = style.margins
-    stack = ", ".join(f"'{f}'" for f in (style.family, *FALLBACKS))
-    mono = ", ".join(f"'{f}'" for f in (style.monospace, *FALLBACKS))
-    line_height = 1.6 if language == "ja" else 1.4
-    # on a page of a few lines, keeping lines together would leave whole pages empty
-    lines = (style.height - top - bottom) / (style.font_size * line_height)
-    flow = (
-        "" if lines >= 12 else "* { break-after: auto !important; orphans: 1; widows: 1 } h1, h2 { font-size: 1.2em }"
-    )
-    return f"""
-@page {{ size: {style.width}px {style.height}px; margin: {top}px {right}px {bottom}px {left}px }}
-html {{ font: {style.font_size}px/{line_height} {stack}; color: #111; overflow-wrap: anywhere; hyphens: manual }}
-body {{ margin: 0 }}
-p, ul, ol, pre, table, blockquote, hr {{ margin: 0 0 .6em }}
-h1, h2, h3, h4, h5, h6 {{ margin: .7em 0 .35em; line-height: 1.25; font-weight: bold; break-after: avoid }}
-h1 {{ font-size: 1.7em }} h2 {{ font-size: 1.4em }} h3 {{ font-size: 1.2em }} h4 {{ font-size: 1.05em }}
-h5 {{ font-size: 1em }} h6 {{ font-size: .9em }}
-body > :first-child {{ margin-top: 0 }}
-ul, ol {{ padding-left: 2em }}
-li > ul, li > ol {{ margin-bottom: 0 }} li > p {{ margin-bottom: .35em }}
-li.task {{ list-style: none }}
-pre {{ font-family: {mono}; font-size: .9em; line-height: 1.3; background: #f2f2f2; padding: .5em .7em;
-  white-space: pre-wrap; overflow-wrap: anywhere; tab-size: 4 }}
-code {{ font-family: {mono}; font-size: .9em; background: #f2f2f2 }}
-blockquote {{ margin-left: .3em; padding-left: .8em; border-left: 3px solid #bbb; color: #333 }}
-table {{ border-collapse: collapse; font-size: .92em }}
-th, td {{ border: 1px solid #999; padding: .2em .5em; text-align: left; vertical-align: top }}
-th {{ background: #eee; font-weight: bold }}
-tr {{ break-inside: avoid }}
-hr {{ border: 0; border-top: 1px solid #999 }}
-.link {{ color: #0645ad }}
-html:lang(ja) em {{ text-decoration: underline }}
-sup {{ font-size: .7em; line-height: 0; vertical-align: super }}
-{flow}
-"""
+def _title(document: Document, room: float, family: str) -> str:
+    """The document's first heading, as far as it fits into `room` em; "" where the fonts lack a character of it."""
+
+    def first(node: Node) -> Node | None:
+        if node.kind == "Heading":
+            return node
+        return next((found for child in node.children if (found := first(child))), None)
+
+    heading = first(parse(document.markdown, math=True))
+    text = re.sub(r"\s+", " ", visible_text(heading)).strip() if heading else ""
+    if uncovered(text, (family, *FALLBACKS)):
+        return ""
+    longest = int(room * (0.9 if document.language == "ja" else 1.6))
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"

@@ -14,11 +14,12 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
-from tasks.config import Config, ModelConfig
+from tasks.config import ModelConfig
 from tasks.markdown import visible_text
 from tasks.model import tiny
 from tasks.model.prompts import prompt_text
 from tasks.records import digest
+from tasks.render_config import Config
 from tasks.train.bootstrap_text import CHARACTERS, Texts
 from tasks.train.cards import Card, draw_card
 

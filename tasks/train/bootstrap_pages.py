@@ -7,9 +7,10 @@ from pathlib import Path
 
 from tasks.collect.corpus import CORPUS, collect_corpus
 from tasks.collect.intake import Intake
-from tasks.config import RUNS, CollectConfig, RenderConfig, load_run
+from tasks.config import RUNS, CollectConfig, load_run
 from tasks.markdown import Node, parse, visible_text
 from tasks.records import Document, digest
+from tasks.render_config import RenderConfig
 from tasks.train.bootstrap_data import Page
 from tasks.train.bootstrap_text import CHARACTERS, is_share_alike, package_descriptions
 

@@ -7,13 +7,14 @@ import random
 from pathlib import Path
 from typing import Any
 
-from tasks.config import PublishConfig, RenderConfig, SplitConfig
+from tasks.config import PublishConfig, SplitConfig
 from tasks.dataset.publish import publish_stage
 from tasks.dataset.split import split_stage
 from tasks.records import Document, Reason, Reject, StageRef, digest
 from tasks.render.cache import page_file
 from tasks.render.document import render_document
 from tasks.render.stage import draw_stage, render_stage
+from tasks.render_config import RenderConfig
 from tasks.store import Folder, finish, home, write_documents
 
 LOOK = RenderConfig(width=300, height=160, dpi=36, font_sizes=(10,), margins=(12, 12))

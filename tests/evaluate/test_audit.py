@@ -13,12 +13,11 @@ from evaluation_inputs import png, rows, write_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.config import RenderConfig
 from tasks.evaluate.audit import Audited, audit, markdown, summarise
 from tasks.evaluate.recall import evened, missed_words, read_page, word_recall
 from tasks.records import Document, StageError, StageRef
 from tasks.render.document import render_document
-from tasks.scan_config import EFFECTS, ScanConfig
+from tasks.render_config import EFFECTS, RenderConfig, ScanConfig
 
 
 @pytest.mark.parametrize(

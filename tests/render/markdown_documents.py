@@ -12,6 +12,7 @@ def _words(*lines: str) -> list[str]:
 WORDS = _words(
     "alpha beta gamma delta epsilon render layout window margin column table of the and in to is page break",
     "naïve café Straße façade e.g. don't (see) 3.14 100% x=1 path/to/file.py v1.2.3 snake_case_name _init_ __dunder__",
+    "$5 US$6 $HOME/$USER ${a}",
     "日本語の文章です。 組版と改行、 「引用」 東京 ページ区切り 段落のテスト 全角\u3000空白 漢字かな交じり文の長い単語",
     "https://example.org/a/very/long/path?with=query&and=more#fragment",
     "incomprehensibilities_and_antidisestablishmentarianism a\u00a0b C++ C# R&D AT&T \u20ac10 \u03b1\u03b2",
@@ -19,9 +20,33 @@ WORDS = _words(
 )
 SPECIALS = _words(
     r"\ * _ [ ] < & # - + 1. ~ | ` ** __ ~~ ` `` > = : ! ![ ]( \* \_ \| \\ &amp; &lt;",
-    r"12) *a *b* _c_ a*b*c [x] [ ] [^1] --- === ) ( : | *. .* _. '",
+    r"$ $$ \$ 12) *a *b* _c_ a*b*c [x] [ ] [^1] --- === ) ( : | *. .* _. '",
 )
-LANGUAGES = ("", "python", "c++", "js title=`a`", "sh")
+LANGUAGES = ("", "python", "c++", "js title=`a`", "sh", "math")
+FORMULAS = (
+    *(
+        "x_1",
+        r"\frac{a}{b}",
+        r"\sqrt{x^2+1}",
+        r"\sum_{i=0}^n x_i",
+        "a|b",
+        r"a < b \& c",
+        "x*y*z",
+        r"\{`x`\}",
+        "f(x) = 3",
+    ),
+    *(
+        r"\undrawable{x} + 1",
+        r"\begin{pmatrix}a & b\\ c & d\end{pmatrix}",
+        "a\n= b",
+        r"\\",
+        "",
+        r"\$5",
+        "x % y",
+        "日本",
+    ),
+)
+FENCED = (r"E = mc^2", r"\begin{aligned} a &= b \\", r"c &= d \end{aligned}", r"\undrawable{x}", "", "x")
 CODE_LINES = (
     "def f(x):",
     "    return x  # comment",
@@ -84,12 +109,15 @@ class Writer:
             return f"**{inner}**"
         if chance < 0.82:
             return f"~~{inner}~~"
-        if chance < 0.9:
+        if chance < 0.86:
+            mark = self.rng.choice(["$", "$", "$$"])
+            return mark + self.rng.choice(FORMULAS) + mark
+        if chance < 0.91:
             target = self.rng.choice(["https://e.org/a_b", "#x", "<a b>", "x(y)", "/p?q=1&r=2", ""])
             return f"[{inner}]({target})"
-        if chance < 0.93:
+        if chance < 0.935:
             return self.rng.choice(["<https://e.org/x_y>", "`` a`b ``", "` `", "`` ` ``", "`a  b`", "` a `"])
-        if chance < 0.95:
+        if chance < 0.955:
             self.notes = min(4, self.notes + 1)
             return f"word[^{self.notes}]"
         return f"`{self.words(1, 4).replace('`', '')}`"
@@ -115,6 +143,8 @@ class Writer:
         lines = [self.rng.choice(CODE_LINES) for _ in range(self.rng.randint(0, 14))]
         if self.rng.random() < 0.2:
             return "\n".join("    " + line for line in lines) or "    x"
+        if self.rng.random() < 0.15:
+            return "\n".join(["```math", *(self.rng.choice(FENCED) for _ in range(self.rng.randint(1, 3))), "```"])
         fence = self.rng.choice(["```", "~~~", "`````"])
         lines = [line for line in lines if not line.startswith(fence)]
         language = self.rng.choice(LANGUAGES)

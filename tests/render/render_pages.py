@@ -5,15 +5,17 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from tasks.config import RenderConfig
 from tasks.markdown import visible_text
 from tasks.records import Document, Page
 from tasks.render.clip import Clipper
 from tasks.render.document import Span, page_spans, render_document
 from tasks.render.label import write_label
-from tasks.render.layout import PageBoxes, lay_out, read_pages
-from tasks.render.page_html import PageHtml
-from tasks.render.style import css, draw_style
+from tasks.render.layout import PageBoxes, lay_out
+from tasks.render.page_html import DRAWING, PageHtml
+from tasks.render.reading import read_pages
+from tasks.render.sheet import css
+from tasks.render.style import draw_style
+from tasks.render_config import RenderConfig
 
 
 def document(markdown: str, language: str = "en", doc_id: str = "doc", family: str = "family") -> Document:
@@ -23,12 +25,20 @@ def document(markdown: str, language: str = "en", doc_id: str = "doc", family: s
 def small_page(width: int = 300, height: int = 140, **more: object) -> RenderConfig:
     """Pages of a few lines, so that everything meets a page break; drawn coarsely, for no eye looks at them."""
     return RenderConfig.model_validate(
-        {"width": width, "height": height, "dpi": 36, "font_sizes": (10,), "margins": (12, 12), **more}
+        {"width": width, "height": height, "dpi": 36, "font_sizes": (10,), "margins": (12, 12), "look": "plain", **more}
     )
 
 
 def random_page(rng: random.Random) -> RenderConfig:
-    return small_page(rng.choice([300, 420]), rng.choice([140, 200, 300]), font_sizes=(9, 11), margins=(10, 14))
+    """A small page in any style; one of two columns is as wide as it must be for them."""
+    columns = rng.choice([1, 1, 1, 2])
+    look = {"columns": (columns,), "hyphenate": 1.0, "header": 1.0, "footer": 1.0, "code_themes": ("", "default")}
+    return small_page(
+        *(rng.choice([300, 420]) if columns == 1 else 500, rng.choice([140, 200, 300] if columns == 1 else [260, 400])),
+        font_sizes=(9, 11) if columns == 1 else (9,),
+        margins=rng.choice([(10, 14), (40, 44)]),
+        look=rng.choice(["plain", look, look]),
+    )
 
 
 @dataclass(frozen=True)
@@ -44,16 +54,19 @@ class Drawn:
         return write_label(Clipper(self.layouts[number], span.first, span.last, links).document(self.html.root))
 
     def shown(self, number: int) -> str:
-        """The characters a page shows: a repeated table head, then its own."""
+        """The characters a page shows: a repeated table head, then its own. Formulas are left out."""
         span, layout = self.spans[number], self.layouts[number]
         head = sorted(o for element in layout.repeated for o in self.html.elements[element])
-        return "".join(self.html.chars[o] for o in [*head, *range(span.first, span.last)])
+        formulas = {o for element in self.html.latex for o in self.html.elements[element]}
+        kept = (o for o in [*head, *range(span.first, span.last)] if o not in formulas)
+        return "".join(self.html.chars[o] for o in kept).replace(DRAWING, "")
 
 
 def lay(markdown: str, config: RenderConfig, language: str = "en") -> Drawn:
     doc = document(markdown, language)
-    html = PageHtml(markdown)
-    layouts = read_pages(lay_out(html, css(draw_style(doc, config), language), language), html)
+    style = draw_style(doc, config)
+    html = PageHtml(markdown, style.measure, bool(style.code_theme), style.hyphenate)
+    layouts = read_pages(lay_out(html, css(style, language), language), html)
     return Drawn(html, layouts, page_spans(html, layouts))
 
 
@@ -70,4 +83,5 @@ def solid(text: str) -> str:
 
 
 def visible(page: Page) -> str:
-    return solid(visible_text(page.markdown))
+    """The characters of a page's label, formulas left out."""
+    return solid(visible_text(page.markdown, formulas=False))

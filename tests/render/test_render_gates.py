@@ -7,6 +7,7 @@ import http.server
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pymupdf
 import pytest
@@ -70,8 +71,8 @@ def test_a_label_that_cannot_be_written_is_rejected(monkeypatch: pytest.MonkeyPa
 
 def test_a_character_that_was_not_written_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     class Changed(PageHtml):
-        def __init__(self, markdown: str) -> None:
-            super().__init__(markdown)
+        def __init__(self, markdown: str, *more: Any) -> None:
+            super().__init__(markdown, *more)
             self.html = self.html.replace("written", "wrItten")
 
     monkeypatch.setattr(rendering, "PageHtml", Changed)

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from render_pages import document, small_page
 
-from tasks.config import RenderConfig
 from tasks.records import Document, Reason, Reject, StageError
 from tasks.render import document as rendering
 from tasks.render.cache import PageFile
 from tasks.render.document import Rendered
 from tasks.render.pool import draw, draw_all
+from tasks.render_config import RenderConfig
 from tasks.store import Folder
 
 

@@ -18,14 +18,13 @@ from PIL import Image
 from pydantic import ValidationError
 from render_pages import document, small_page
 
-from tasks.config import RenderConfig
 from tasks.records import Page
 from tasks.render.cache import page_file
 from tasks.render.document import render_document
 from tasks.render.effects import ink_box, scanned
 from tasks.render.scan import Scan, back_of, corners, draw_scan, fitted, homography
 from tasks.render.stage import draw_stage
-from tasks.scan_config import EFFECTS, Effect, ScanConfig
+from tasks.render_config import EFFECTS, Effect, RenderConfig, ScanConfig
 from tasks.store import Folder
 
 WORDS = " ".join(f"word{i}" for i in range(90))
@@ -197,8 +196,8 @@ def test_turned_ink_lies_where_the_homography_says() -> None:
 PROGRAM = """
 import hashlib
 import numpy as np
-from tasks.config import RenderConfig
-from tasks.scan_config import EFFECTS, ScanConfig
+from tasks.render_config import RenderConfig
+from tasks.render_config import EFFECTS, ScanConfig
 from tasks.render.effects import scanned
 from tasks.render.scan import draw_scan
 page = np.full((400, 300, 3), (255, 250, 245), np.uint8)

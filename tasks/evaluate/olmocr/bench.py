@@ -11,11 +11,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from tasks.config import Config
 from tasks.evaluate.olmocr.rows import STAGE, BenchTest, all_tests, bench_root, page_id, pages_of, read_tests
 from tasks.evaluate.page_set import PageInput, SetPage, write_page_set
 from tasks.evaluate.pdf_pages import DrawnPage, draw_pages
 from tasks.records import Reason, Reject, UsageError, digest
+from tasks.render_config import Config
 from tasks.scoring.facts import Fact, from_olmocr
 from tasks.stage import Counts, Stage
 from tasks.store import Folder

@@ -20,10 +20,10 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field
 
-from tasks.config import Config
 from tasks.evaluate.olmocr.rows import BenchTest, all_tests, page_id, pages_of
 from tasks.evaluate.olmocr.summary import Verdict, summary
 from tasks.records import StageError, StageRef, UsageError, digest
+from tasks.render_config import Config
 from tasks.scoring import strip_thinking
 from tasks.stage import Counts, Stage
 from tasks.store import Folder, finished, home

@@ -9,7 +9,6 @@ from importlib.metadata import version
 import pymupdf
 from pydantic import Field
 
-from tasks.config import Config
 from tasks.evaluate.page_set import write_page_set
 from tasks.evaluate.real import catalogue
 from tasks.evaluate.real.archive import Wanted, fetch
@@ -17,6 +16,7 @@ from tasks.evaluate.real.catalogue import RealDocument, load_catalogue
 from tasks.evaluate.real.document import STAGE, RealPage, read_document
 from tasks.evaluate.real.sources import pandoc_version
 from tasks.records import Reject, StageError, digest
+from tasks.render_config import Config
 from tasks.stage import Counts, Stage
 from tasks.store import Folder, home
 

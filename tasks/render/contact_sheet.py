@@ -1,0 +1,49 @@
+"""Many styles at a glance: the first page of each document, side by side in one image."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from tasks.records import Document, Page
+from tasks.render.document import render_document
+from tasks.render_config import RenderConfig
+
+_TILE = (360, 480)  # px a page may take
+_GAP = 12
+_COLUMNS = 6
+_GROUND, _EDGE, _REJECTED = "#8a8f98", "#333", "#c62828"
+
+
+def contact_sheet(config: RenderConfig, documents: Sequence[Document], out: Path, count: int = 24) -> Path:
+    """Write a PNG of `count` pages, each the fullest page of one of `documents`, spread evenly over them.
+
+    The frame of a rejected page is red.
+    """
+    step = max(1, len(documents) // count)
+    chosen = [documents[i] for i in range(0, len(documents), step)][:count]
+    pages = [_fullest(render_document(d, config).pages) for d in chosen]
+    columns = min(_COLUMNS, max(1, len(pages)))
+    rows = math.ceil(len(pages) / columns)
+    width, height = (side + _GAP for side in _TILE)
+    sheet = Image.new("RGB", (columns * width + _GAP, rows * height + _GAP), _GROUND)
+    pen = ImageDraw.Draw(sheet)
+    for i, page in enumerate(pages):
+        tile = Image.open(io.BytesIO(page.image)).convert("RGB")
+        tile.thumbnail(_TILE, Image.Resampling.LANCZOS)
+        x, y = _GAP + i % columns * width, _GAP + i // columns * height
+        sheet.paste(tile, (x, y))
+        colour, frame = (_REJECTED, 4) if page.reject else (_EDGE, 1)
+        pen.rectangle((x - 1, y - 1, x + tile.width, y + tile.height), outline=colour, width=frame)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(out, format="PNG")
+    return out
+
+
+def _fullest(pages: Sequence[Page]) -> Page:
+    """The page with the longest label among the first three: it shows the most of the style."""
+    return max(pages[:3], key=lambda page: len(page.markdown))
