@@ -12,7 +12,7 @@ from tasks.scoring.html_tables import read_tables, table_ranges
 Ranges = Sequence[tuple[int, int]]
 
 MAX_MATH = 4_000  # characters between two delimiters
-MOST_TAGS = 2 / 3  # of the text may be formatting tags; a text of tags in a loop stays as it is, so that they cost
+MOST_TAGS = 2 / 3  # of the text, without blanks around it; one of tags in a loop stays as it is, so that they cost
 MARKUP = 120  # characters of tags that a cell may take
 
 # tags that show nothing of their own; a long one, with something hidden in its attributes, is text like any other
@@ -36,7 +36,7 @@ def canonical(source: str) -> str:
     """
     if "<" in source:
         tags = list(_formatting(source))
-        if sum(end - begin for begin, end, _ in tags) <= MOST_TAGS * len(source):
+        if sum(end - begin for begin, end, _ in tags) <= MOST_TAGS * len(source.strip()):
             source = _replaced(source, tags)
     if "\\(" in source or "\\[" in source:
         source = _replaced(source, list(_bracketed(source, _code_ranges(source))))

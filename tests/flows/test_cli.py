@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -123,7 +124,9 @@ def test_a_dataset_of_a_folder(env: dict[str, str], tmp_path: Path) -> None:
     pages = load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
     assert set(pages) == {"train", "test"}
     assert len(pages["test"]) > 0
-    assert pages["train"][0]["image"].size == (1241, 1755)
+    page = pages["train"][0]
+    style = json.loads(page["style"])
+    assert page["image"].size == tuple(math.ceil(style[side] * style["dpi"] / 96) for side in ("width", "height"))
     reasons = {json.loads(line)["reason"] for line in (out / "rejects.jsonl").read_text().splitlines()}
     assert reasons == {"too_short", "unreadable"}
     assert len(list((out / "pdf").glob("*.pdf"))) == 10

@@ -82,8 +82,8 @@ def _check_page(page: Page, drawn: Drawn, broken: list[Numbered]) -> None:
             touched = {*layout.ordinals, *range(span.first, span.last)}
             assert any(r.first <= o < r.last for r in broken for o in touched), page.detail
         case Reason.GEOMETRY:
-            # a long word glued to emphasis cannot be broken by layout and sticks out
-            assert "outside the content box" in page.detail
+            # a long word glued to emphasis cannot be broken by layout and sticks out, in a table into the next cell
+            assert "outside the content box" in page.detail or _tables(drawn.html.root), page.detail
         case Reason.BLANK:
             assert not solid(drawn.shown(number))
         case Reason.LABEL_STRUCTURE:
