@@ -32,5 +32,5 @@ counting: setup
 	@.venv/bin/recto counting
 
 lock: setup
-	@.venv/bin/uv pip compile pyproject.toml --extra dev --extra baselines --universal --python-version 3.11 --no-annotate --no-header \
+	@.venv/bin/uv pip compile pyproject.toml --extra dev --extra baselines --extra s3 --extra cluster --universal --python-version 3.11 --no-annotate --no-header \
 		--generate-hashes --no-emit-package torch --quiet -o requirements.lock

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.events import emit_event
+from prefect.task_runners import TaskRunner
 
 from tasks.collect.stage import collect
 from tasks.config import RunConfig
@@ -17,6 +19,7 @@ from tasks.render_config import RenderConfig
 from tasks.store import Folder, home
 
 PUBLISHED = "dataset.published"
+CONNECT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +52,44 @@ class Built:
         return (self.collected, *(ref for p in drawn for ref in (p.rendered, p.split, p.published)))
 
 
-def draw_pages(config: RenderConfig, documents: StageRef, workers: int = 0) -> StageRef:
-    """All pages of the documents, drawn batch by batch."""
-    return render(config, *(draw(config, documents, batch, workers=workers) for batch in batches(documents)))
+def draw_pages(config: RenderConfig, documents: StageRef, workers: int = 0, cluster: str = "") -> StageRef:
+    """All pages of the documents, drawn batch by batch: here, or on a Dask cluster's workers, which share the store."""
+    if cluster:
+        drawn = _draw_there.with_options(task_runner=_workers_of(cluster))(config, documents, workers)
+    else:
+        drawn = [draw(config, documents, batch, workers=workers) for batch in batches(documents)]
+    return render(config, *drawn)
+
+
+@flow(name="draw-pages")
+def _draw_there(config: RenderConfig, documents: StageRef, workers: int) -> list[StageRef]:
+    """The batches at once, each by whichever worker of the flow's task runner is free."""
+    waiting = [draw.submit(config, documents, batch, workers=workers) for batch in batches(documents)]
+    return [wait() for wait in waiting]
+
+
+def _workers_of(cluster: str) -> TaskRunner[Any]:
+    """Raises StageError where no scheduler answers, or one without workers, for which a run would wait for ever."""
+    try:
+        from distributed import Client
+        from prefect_dask.task_runners import DaskTaskRunner
+    except ImportError:
+        raise StageError("a run on a cluster needs Dask: install recto[cluster]") from None
+    try:
+        with Client(cluster, timeout=CONNECT_SECONDS, set_as_default=False) as client:
+            count = len(client.scheduler_info(n_workers=-1)["workers"])
+    except OSError as e:
+        raise StageError(f"{cluster}: no Dask scheduler answers ({e}); start one, or leave out 'cluster'") from None
+    if not count:
+        raise StageError(f"{cluster}: no worker; 'dask worker {cluster} --no-nanny --nthreads 1' starts one")
+    return DaskTaskRunner(address=cluster)
 
 
 def build(run: RunConfig, out: Folder) -> Built:
     """collect -> render -> split -> publish, with the ledger that `out` holds, and `out` brought up to date."""
     standing = check_out(out)
     documents = collect(run.collect)
-    drawn = draw_pages(run.render, documents, run.workers)
+    drawn = draw_pages(run.render, documents, run.workers, run.cluster)
     base = digest(drawn.digest, run.split.model_dump_json())
     ledger = previous_ledger(out, base)
     dealt = split(run.split, drawn, ledger)
@@ -73,7 +104,7 @@ def build(run: RunConfig, out: Folder) -> Built:
 
 def _draw_small(run: RunConfig, look: RenderConfig, documents: StageRef, dealt: StageRef) -> Pages:
     """The same documents drawn small, each family on the side where the dataset has it."""
-    drawn = draw_pages(look, documents, run.workers)
+    drawn = draw_pages(look, documents, run.workers, run.cluster)
     ledger = keep_ledger(read_ledger(Folder(dealt.uri)))
     small = split(run.split, drawn, ledger)
     named = run.publish.model_copy(update={"name": f"{run.publish.name}-small"})

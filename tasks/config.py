@@ -163,6 +163,12 @@ class RunConfig(Config):
     workers: Annotated[
         int, Field(ge=0, description="Processes that render; 0 is one per core. Never changes a result")
     ] = 0
+    cluster: str = Field(
+        "",
+        pattern=r"^$|^(tcp|tls)://\S+:\d+$",
+        description="Address of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers render; empty: processes "
+        "of this machine. Never changes a result",
+    )
     collect: CollectConfig = CollectConfig()
     render: RenderConfig = RenderConfig()
     small: RenderConfig | None = Field(

@@ -37,7 +37,8 @@ class Folder:
 
     def _fs(self) -> tuple[Any, str]:
         try:
-            fs, path = fsspec.core.url_to_fs(self.uri)
+            # another machine may write here too, so no listing is remembered
+            fs, path = fsspec.core.url_to_fs(self.uri, use_listings_cache=False)
         except (ImportError, ValueError) as e:
             raise UsageError(f"{self.uri}: not a usable store: {e}") from None
         return fs, str(path)

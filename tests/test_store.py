@@ -39,14 +39,17 @@ class Counter:
         return {"size": config.size}
 
 
-@pytest.fixture(params=["local", "memory", "brackets"])
+@pytest.fixture(params=["local", "memory", "brackets", "s3"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
-    names = {
-        "local": str(tmp_path / "f"),
-        "memory": f"memory://{uuid.uuid4().hex}/f",
-        "brackets": str(tmp_path / "a [b]*" / "f"),
-    }
-    return Folder(names[request.param])
+    match request.param:
+        case "local":
+            return Folder(str(tmp_path / "f"))
+        case "brackets":
+            return Folder(str(tmp_path / "a [b]*" / "f"))
+        case "s3":
+            return Folder(f"{request.getfixturevalue('s3')}/{uuid.uuid4().hex}/f")
+        case _:
+            return Folder(f"memory://{uuid.uuid4().hex}/f")
 
 
 def test_a_folder_keeps_what_it_is_given(folder: Folder) -> None:
@@ -138,6 +141,25 @@ def test_concurrent_writers_leave_one_whole_file(tmp_path: Path) -> None:
     assert seen <= set(texts)
     assert store.names() == ["f"]
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_what_another_machine_writes_to_a_bucket_is_seen_at_once(s3: str) -> None:
+    import boto3
+
+    folder = Folder(f"{s3}/{uuid.uuid4().hex}")
+    key = folder.uri.removeprefix("s3://recto/")
+    folder.write("a", b"1")
+    assert folder.names() == ["a"]
+    assert not folder.exists("b")
+    bucket = boto3.resource("s3").Bucket("recto")
+    bucket.put_object(Key=f"{key}/b", Body=b"2")
+    bucket.put_object(Key=f"{key}/{MANIFEST}", Body=b"{}")
+    assert folder.names() == ["a", "b", MANIFEST]
+    assert folder.exists("b")
+    assert folder.read("b") == b"2"
+    assert finished(folder) == {}
+    bucket.put_object(Key=f"{key}/b", Body=b"longer")
+    assert folder.read("b") == b"longer"
 
 
 def test_an_unknown_store_is_bad_usage() -> None:

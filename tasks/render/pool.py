@@ -87,7 +87,10 @@ def draw_all(
     """Draw documents in `workers` processes (0: one a core), in any order of completion.
 
     A document whose process dies is tried once more, alone; if it dies again it is a reject.
+    Raises StageError where this process may not start others.
     """
+    if multiprocessing.current_process().daemon:
+        raise StageError("this worker may not start processes; start Dask workers with --no-nanny --nthreads 1")
     count = workers or os.cpu_count() or 1
     queue = deque(work)
     suspects: deque[tuple[Document, PageFile]] = deque()

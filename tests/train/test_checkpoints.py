@@ -9,10 +9,12 @@ from tasks.store import Folder
 from tasks.train.checkpoints import MARKER, pull_checkpoint, push_checkpoint
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=["local", "memory", "s3"])
 def checkpoints(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
     if request.param == "local":
         return Folder(str(tmp_path / "store" / "checkpoints"))
+    if request.param == "s3":
+        return Folder(f"{request.getfixturevalue('s3')}/{uuid.uuid4().hex}/checkpoints")
     return Folder(f"memory://{uuid.uuid4().hex}/checkpoints")
 
 
