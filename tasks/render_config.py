@@ -62,29 +62,37 @@ class LookConfig(Config):
         ("A4", "A4", "A4", "Letter", "Letter", "A5", "card"), description="Paper, where width and height are 0"
     )
     columns: Choices[Literal[1, 2]] = Field((1, 1, 1, 2), description="Two only where a column holds 20 em")
-    justify: Share = Field(0.5, description="Share of documents with both edges flush")
-    hyphenate: Share = Field(0.5, description="Share of justified English documents with words cut at line ends")
-    leading: tuple[float, float] = Field((1.2, 1.6), description="Line height in em; Japanese takes 0.2 more")
-    indent: Share = Field(0.25, description="Share with indented paragraphs instead of space between them")
-    header: Share = Field(0.5, description="Share with a running header")
+    justify: Share = Field(
+        0.7,
+        description="Share of documents with both edges flush; no Japanese, whose few spaces layout would stretch",
+    )
+    hyphenate: Share = Field(0.85, description="Share of justified documents with words cut at line ends")
+    leading: tuple[float, float] = Field((1.15, 1.5), description="Line height in em; Japanese takes 0.2 more")
+    indent: Share = Field(0.35, description="Share with indented paragraphs instead of space between them")
+    header: Share = Field(0.5, description="Share with a running header, from the second page on")
     footer: Share = Field(0.7, description="Share with a page number")
-    inks: Choices[Colour] = Field(("#000", "#111", "#111", "#222", "#24292f", "#333"), description="Text colours")
+    inks: Choices[Colour] = Field(("#000", "#000", "#000", "#111", "#111", "#24292f"), description="Text colours")
     accents: Choices[Colour] = Field(
         ("#0645ad", "#0969da", "#8b1a1a", "#1a5e3a", "#5a3d8a", "#b3541e", "#1d3557"), description="Link colours"
     )
     headings: Choices[Literal["plain", "ruled", "colour", "centred"]] = Field(
-        ("plain", "ruled", "colour", "centred"), description="Styles of headings"
+        ("plain", "plain", "plain", "ruled", "centred", "colour"), description="Styles of headings"
     )
     sans_headings: Share = Field(0.3, description="Share of documents with headings in a sans-serif")
+    heading_space: tuple[float, float] = Field((0.8, 1.6), description="Room above a heading, in em of its own")
     tables: Choices[Literal["grid", "rules", "stripes", "plain"]] = Field(
-        ("grid", "rules", "stripes", "plain"), description="Styles of tables"
+        ("rules", "rules", "grid", "plain", "stripes"), description="Styles of tables"
     )
     bullets: Choices[Literal["disc", "circle", "square", "dash"]] = Field(
-        ("disc", "disc", "circle", "square", "dash"), description="Marks of lists"
+        ("disc", "disc", "disc", "disc", "circle", "square", "dash"), description="Marks of lists"
     )
     quotes: Choices[Literal["bar", "indent", "box"]] = Field(("bar", "indent", "box"), description="Styles of quotes")
+    blocks: Choices[Literal["tint", "indent", "frame", "rules"]] = Field(
+        ("indent", "indent", "tint", "frame", "rules"), description="Styles of code blocks"
+    )
+    chips: Share = Field(0.25, description="Share of documents with code in the text on a grey ground")
     code_themes: Choices[str] = Field(
-        ("", "", "default", "friendly", "tango", "vs", "xcode", "solarized-light", "monokai", "github-dark"),
+        (*[""] * 7, "default", "friendly", "tango", "vs", "xcode", "github-dark"),
         description="Pygments styles for code; '' colours nothing",
     )
 
@@ -115,7 +123,8 @@ class RenderConfig(Config):
         description="Families for Japanese",
     )
     fonts_code: Choices[str] = Field(
-        ("DejaVu Sans Mono", "Liberation Mono", "Hack", "TeX Gyre Cursor"), description="Families for code"
+        (*["DejaVu Sans Mono"] * 2, *["Hack"] * 2, "Liberation Mono", "TeX Gyre Cursor"),
+        description="Families for code",
     )
     look: Literal["plain"] | LookConfig = Field(
         LookConfig(), description="What styles are drawn from; 'plain': one column, flush left, nothing but the text"

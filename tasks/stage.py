@@ -112,9 +112,7 @@ class StageTask:
         future = task.submit(config, inputs, neutral)
         return lambda: self._told(key, done, future.result())
 
-    def _prepared(
-        self, config: BaseModel, inputs: tuple[StageRef | str, ...]
-    ) -> tuple[str, bool, Task[..., StageRef]]:
+    def _prepared(self, config: BaseModel, inputs: tuple[StageRef | str, ...]) -> tuple[str, bool, Task[..., StageRef]]:
         """The stage's digest, whether it was finished before, and the task that runs or re-uses it."""
         key = self.stage.digest(config, *inputs)
         done = finished(self.stage.folder(key)) is not None

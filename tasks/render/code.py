@@ -12,29 +12,26 @@ _LONGEST = 20_000  # characters; colouring more takes longer than drawing it
 def coloured(code: str, info: str, room: float = math.inf) -> list[tuple[str, str]]:
     """Pieces of a code block with their token classes ("" for none); together they are the code.
 
-    Lines wider than `room` (in letters; a wide character is two) keep one colour: layout cannot break a line between
-    two coloured pieces that no space parts.
+    A block with a line wider than `room` (in letters; a wide character is two) keeps one colour: layout cannot break
+    a line between two coloured pieces that no space parts.
     """
     from pygments.lexers import get_lexer_by_name
     from pygments.token import STANDARD_TYPES
     from pygments.util import ClassNotFound
 
     language = info.split()[0].strip("{}.,").lower() if info.split() else ""
-    if not language or len(code) > _LONGEST:
+    if not language or len(code) > _LONGEST or any(_width(line) > room for line in code.split("\n")):
         return [("", code)]
     try:
         lexer = get_lexer_by_name(language, stripnl=False, stripall=False, ensurenl=False)
     except ClassNotFound:
         return [("", code)]
     pieces: list[tuple[str, str]] = []
-    long = [_width(line) > room for line in code.split("\n")]
-    at = 0  # line of the code
     for kind, text in lexer.get_tokens(code):
         while kind not in STANDARD_TYPES:
             kind = kind.parent
         for part in re.findall(r"\n|[^\n]+", text):
-            name = "" if part.isspace() or (at < len(long) and long[at]) else STANDARD_TYPES[kind]
-            at += part == "\n"
+            name = "" if part.isspace() else STANDARD_TYPES[kind]
             if pieces and pieces[-1][0] == name:
                 pieces[-1] = (name, pieces[-1][1] + part)
             else:
@@ -47,8 +44,8 @@ def _width(line: str) -> int:
 
 
 @cache
-def theme_css(theme: str) -> str:
-    """The colours of a Pygments style as a style sheet; "" for the theme ""."""
+def theme_css(theme: str, ground: bool = True) -> str:
+    """The colours of a Pygments style as a style sheet; "" for the theme "". Without `ground` a light one has none."""
     if not theme:
         return ""
     from pygments.styles import get_style_by_name
@@ -57,7 +54,10 @@ def theme_css(theme: str) -> str:
     style = get_style_by_name(theme)
     background = style.background_color
     plain = style.style_for_token(Token.Text)["color"] or style.style_for_token(Token)["color"]
-    rules = [f"pre {{ background: {background}; color: #{plain or ('111' if _is_light(background) else 'eee')} }}"]
+    light = _is_light(background)
+    rules = [f"pre {{ color: #{plain or ('111' if light else 'eee')} }}"]
+    if ground or not light:
+        rules.append(f"pre {{ background: {background}; padding: .5em .7em }}")
     for kind, name in STANDARD_TYPES.items():
         if name and (colour := style.style_for_token(kind)["color"]):
             rules.append(f"pre .{name} {{ color: #{colour} }}")

@@ -26,6 +26,12 @@ _TABLES = {
     " th {{ border-bottom: 2px solid #999; background: none }}",
     "plain": "th, td {{ border-width: 0 }} th {{ border-bottom: 1px solid #999; background: none }}",
 }
+# room on the right holds the spaces at a line's end, which layout does not break
+_BLOCKS = {
+    "indent": "pre {{ background: none; padding: 0 .7em 0 1.5em }}",
+    "frame": "pre {{ background: none; border: 1px solid #888 }}",
+    "rules": "pre {{ background: none; padding: .4em .7em .4em 0; border: solid #666; border-width: 1px 0 }}",
+}
 _QUOTES = {
     "indent": "blockquote {{ margin-left: 1.5em; margin-right: 1.5em; padding-left: 0; border: 0 }}",
     "box": "blockquote {{ border: 1px solid #ddd; background: #f7f7f4; padding: .4em .8em }}",
@@ -34,7 +40,15 @@ _QUOTES = {
 
 def css(style: Style, language: str) -> str:
     """The style sheet of one document."""
-    return "\n".join((_page(style), _text(style), *_flow(style), *_variants(style), theme_css(style.code_theme)))
+    return "\n".join(
+        (
+            _page(style),
+            _text(style),
+            *_flow(style),
+            *_variants(style),
+            theme_css(style.code_theme, style.block == "tint"),
+        )
+    )
 
 
 def _stack(*families: str) -> str:
@@ -48,7 +62,8 @@ def _page(style: Style) -> str:
     footer = f"@bottom-{style.running} {{ content: {_NUMBERS[style.footer]}; {size} }}" if style.footer else ""
     return (
         f"@page {{ size: {style.width}px {style.height}px; margin: {top}px {right}px {bottom}px {left}px;\n"
-        f"  {header}\n  {footer} }}"
+        f"  {header}\n  {footer} }}\n"
+        f"@page :first {{ @top-{style.running} {{ content: none }} }}"
     )
 
 
@@ -64,7 +79,8 @@ html {{ font: {style.font_size}px/{style.leading} {stack}; color: {style.ink}; o
   hyphens: manual }}
 body {{ margin: 0 }}
 p, ul, ol, pre, table, blockquote, hr {{ margin: 0 0 .6em }}
-h1, h2, h3, h4, h5, h6 {{ margin: .7em 0 .35em; line-height: 1.25; font-weight: bold; break-after: avoid }}
+h1, h2, h3, h4, h5, h6 {{ margin: {style.heading_space}em 0 .35em; line-height: 1.25; font-weight: bold;
+  break-after: avoid }}
 h1 {{ font-size: 1.7em }} h2 {{ font-size: 1.4em }} h3 {{ font-size: 1.2em }} h4 {{ font-size: 1.05em }}
 h5 {{ font-size: 1em }} h6 {{ font-size: .9em }}
 body > :first-child {{ margin-top: 0 }}
@@ -74,6 +90,7 @@ li.task {{ list-style: none }}
 pre {{ font-family: {mono}; font-size: .9em; line-height: 1.3; background: #f2f2f2; padding: .5em .7em;
   white-space: pre-wrap; overflow-wrap: anywhere; tab-size: 4 }}
 code {{ font-family: {mono}; font-size: .9em; background: #f2f2f2 }}
+pre, code {{ font-variant-ligatures: none }}
 blockquote {{ margin-left: .3em; padding-left: .8em; border-left: 3px solid #bbb; color: #333 }}
 table {{ border-collapse: collapse; font-size: .92em }}
 th, td {{ border: 1px solid #999; padding: .2em .5em; text-align: left; vertical-align: top }}
@@ -111,11 +128,18 @@ def _flow(style: Style) -> list[str]:
 
 def _variants(style: Style) -> list[str]:
     out = []
-    for kinds, kind in ((_HEADINGS, style.heading), (_TABLES, style.table), (_QUOTES, style.quote)):
+    for kinds, kind in (
+        (_HEADINGS, style.heading),
+        (_TABLES, style.table),
+        (_QUOTES, style.quote),
+        (_BLOCKS, style.block),
+    ):
         if kind in kinds:
             out.append(kinds[kind].format(accent=style.accent, ink=style.ink))
     if style.small_notes:
         out.append(".footnote { font-size: .85em } .footnote > sup + p { display: inline }")
+    if not style.chips:
+        out.append("code { background: none }")
     if style.bullet != "disc":
         out.append(f"ul {{ list-style-type: {_BULLETS.get(style.bullet, style.bullet)} }}")
     bold = bold_family(style.family)

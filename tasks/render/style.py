@@ -15,7 +15,9 @@ from tasks.render_config import LookConfig, RenderConfig
 PAPERS = {"A4": (794, 1123), "Letter": (816, 1056), "A5": (559, 794), "card": (480, 640)}
 """Width and height in CSS px."""
 FOOTERS = ("page", "page of pages", "Page page", "dashes")
-_SANS = {"en": ("Liberation Sans", "DejaVu Sans", "Lato", "TeX Gyre Heros"), "ja": ("Noto Sans CJK JP",)}
+_FOOTERS = ("page", "page", "page", *FOOTERS)  # most often the number alone
+_SANS = {"en": ("Liberation Sans", "Lato", "TeX Gyre Heros"), "ja": ("Noto Sans CJK JP", "IPAexGothic")}
+_EVEN = 0.7  # of documents have the same margin left and right
 _RUNNING_SIZE = 0.8  # of the body's
 _SMALLEST_MARGIN = 40  # px that hold a running header or a page number
 _COLUMN = 20  # em that a column of two holds at least
@@ -27,7 +29,8 @@ class Style:
     """One document's drawn style; the defaults are the plain look.
 
     Lengths in CSS px, `leading` in em; `margins` are top, right, bottom, left. `header` is a running header's text,
-    `footer` one of `FOOTERS`, `running` where the two stand, `code_theme` a Pygments style ("" for none of them).
+    `footer` one of `FOOTERS`, `running` where the two stand, `heading_space` the room above a heading in its own em,
+    `chips` whether code in the text has a ground, `code_theme` a Pygments style ("" for none of them).
     """
 
     width: int
@@ -49,10 +52,13 @@ class Style:
     accent: str = "#0645ad"
     heading: str = "plain"
     heading_family: str = ""
+    heading_space: float = 0.7
     table: str = "grid"
     bullet: str = "disc"
     quote: str = "bar"
     small_notes: bool = False
+    block: str = "tint"
+    chips: bool = True
     code_theme: str = ""
 
     @property
@@ -124,15 +130,18 @@ def _draw_look(
     else:
         margins = tuple(round(m * width / PAPERS["A4"][0]) for m in margins)  # type: ignore[assignment]
     top, right, bottom, left = margins
+    if rng.random() < _EVEN:
+        right = left
+        margins = (top, right, bottom, left)
     columns = rng.choice(look.columns)
     if (width - left - right - _GAP * size) / 2 < _COLUMN * size:
         columns = 1
-    justify = rng.random() < look.justify
-    hyphenate = rng.random() < look.hyphenate and justify and not japanese
+    justify = rng.random() < look.justify and not japanese
+    hyphenate = rng.random() < look.hyphenate and justify
     leading = round(rng.uniform(*sorted(look.leading)) + (0.2 if japanese else 0.0), 2)
     indent = rng.random() < look.indent
     header = rng.random() < look.header and top >= _SMALLEST_MARGIN
-    footer, number = rng.random() < look.footer and bottom >= _SMALLEST_MARGIN, rng.choice(FOOTERS)
+    footer, number = rng.random() < look.footer and bottom >= _SMALLEST_MARGIN, rng.choice(_FOOTERS)
     sans, heading_family = rng.random() < look.sans_headings, rng.choice(_SANS["ja" if japanese else "en"])
     return Style(
         *(width, height, config.dpi, size, margins, family, monospace, leading),
@@ -146,9 +155,12 @@ def _draw_look(
         accent=rng.choice(look.accents),
         heading=rng.choice(look.headings),
         heading_family=heading_family if sans and heading_family != family else "",
+        heading_space=round(rng.uniform(*sorted(look.heading_space)), 2),
         table=rng.choice(look.tables),
         bullet=rng.choice(look.bullets),
         quote=rng.choice(look.quotes),
+        block=rng.choice(look.blocks),
+        chips=rng.random() < look.chips,
         code_theme=rng.choice(look.code_themes),
         running=rng.choice(("center", "center", "left", "right")),
         small_notes=True,
