@@ -102,7 +102,8 @@ def is_math_fence(node: Node) -> bool:
 def visible_text(source: str | Node, formulas: bool = True) -> str:
     """What a reader sees: no markup, one block a line, soft breaks as spaces, code lines kept.
 
-    List numbers, bullets, task boxes and rules are not text. Formulas are as they are spelt, or left out.
+    List numbers, bullets, task boxes and rules are not text; an image's alternative text is. Formulas are as they are
+    spelt, or left out.
     """
     out: list[str] = []
 
@@ -114,7 +115,7 @@ def visible_text(source: str | Node, formulas: bool = True) -> str:
                 out.append(" ")
             case "HardBreak":
                 out.append("\n")
-            case "Image" | "InlineHtml" | "Html" | "InlineMath" | "DisplayMath":
+            case "InlineHtml" | "Html" | "InlineMath" | "DisplayMath":
                 pass
             case "CodeBlock" if not formulas and is_math_fence(node):
                 pass

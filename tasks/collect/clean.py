@@ -1,4 +1,5 @@
-"""Normalised Markdown: one spelling of characters, lines and spaces; no raw HTML, no images; and what is let in."""
+"""Normalised Markdown: one spelling of characters, lines and spaces; no raw HTML, no images but figures; and what is
+let in."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import unicodedata
 from bisect import bisect_right
 
 from tasks.collect.dollars import dollar_edits
+from tasks.collect.figures import caption_edits, figures
 from tasks.collect.markup import Edit, apply, escape_edits, hidden_edits, markup_edits, nodes, prefix_at
 from tasks.config import CollectConfig
 from tasks.markdown import Node, parse
@@ -28,19 +30,21 @@ TOML_LINE = re.compile(r"(?:[\w.\"'-]+\s*=|\s|#|\[|\]|\}|$)")
 
 def normalise(text: str) -> str:
     """The text as the project keeps it: NFC, LF, tabs as spaces to the next multiple of four (a page shows no tab),
-    no invisible characters, no front matter, no raw HTML, no images, no dollar signs that only look like a formula's,
-    no trailing spaces but those of hard breaks, single blank lines between blocks. Code keeps its lines and spaces.
-    Idempotent; markup that hides in markup deeper than a few levels ends as text."""
+    no invisible characters, no front matter, no raw HTML, no images but figures (`![caption]()`), no dollar signs that
+    only look like a formula's, no trailing spaces but those of hard breaks, single blank lines between blocks. Code
+    keeps its lines and spaces. Idempotent; markup that hides in markup deeper than a few levels ends as text."""
     text = _settle(text)
     for turn in range(ROUNDS):
         root = parse(text, math=True)
-        raw = any(node.kind in RAW for node, _ in nodes(root))
-        edits: list[Edit] = dollar_edits(text, root)
+        everything = [node for node, _ in nodes(root)]
+        kept = figures(everything)
+        raw = any(node.kind in RAW and node not in kept for node in everything)
+        edits: list[Edit] = dollar_edits(text, root) + caption_edits(text, kept)
         if not raw or turn < STRIPS:
-            edits += hidden_edits(text, root) or markup_edits(text, root)
+            edits += hidden_edits(text, root) or markup_edits(text, root, kept)
         after = _settle(apply(text, edits))
         if after == text:
-            after = _settle(apply(text, escape_edits(text, root)) if raw else _spaces(text, root))
+            after = _settle(apply(text, escape_edits(text, root, kept)) if raw else _spaces(text, root))
         if after == text:
             break
         # escaping can free what a code span hid; it never has to go on for long

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tasks.markdown import Node, parse
 
-CODE = frozenset({"CodeBlock", "Code", "HtmlBlock", "InlineHtml", "Image"})
+CODE = frozenset({"CodeBlock", "Code", "HtmlBlock", "InlineHtml"})
 SAMPLE = 20_000
 # langid also names languages that have no two-letter code
 CHINESE = {"yue": "zh", "wuu": "zh"}

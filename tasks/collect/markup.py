@@ -1,4 +1,4 @@
-"""Which characters of a Markdown text are raw HTML or images, and what stands there without them.
+"""Which characters of a Markdown text are raw HTML or images that go, and what stands there without them.
 
 Edits come from the parser's source ranges, so that code is never touched. What is left empty goes too: the link
 around an image, the line of badges, the list item, the heading.
@@ -13,7 +13,7 @@ from tasks.markdown import BLOCKS, Node
 
 Edit = tuple[int, int, str]
 SHOWN = frozenset({"Code", "CodeBlock", "FootnoteReference", "Rule", "InlineMath", "DisplayMath"})
-OPAQUE = frozenset({"CodeBlock", "HtmlBlock", "Image", "Code"})
+OPAQUE = frozenset({"CodeBlock", "HtmlBlock", "Code"})
 BREAKS = ("SoftBreak", "HardBreak")
 # kinds that go when nothing of them shows; a cell or a table's head has to stay for the others
 LOSABLE = (BLOCKS - {"TableHead", "TableCell", "CodeBlock", "Rule"}) | {
@@ -68,18 +68,18 @@ def hidden_edits(source: str, root: Node) -> list[Edit]:
     return edits
 
 
-def markup_edits(source: str, root: Node) -> list[Edit]:
-    """The edits that drop or convert raw HTML and drop images and whatever they leave empty."""
-    return _Pass(source).run(root)
+def markup_edits(source: str, root: Node, figures: set[Node]) -> list[Edit]:
+    """The edits that drop or convert raw HTML and drop images, but `figures`, and whatever they leave empty."""
+    return _Pass(source, figures).run(root)
 
 
-def escape_edits(source: str, root: Node) -> list[Edit]:
-    """The edits that make raw HTML and images show as text."""
+def escape_edits(source: str, root: Node, figures: set[Node]) -> list[Edit]:
+    """The edits that make raw HTML and images, but `figures`, show as text."""
     edits: list[Edit] = []
     for node, _ in nodes(root):
         if node.kind in ("HtmlBlock", "InlineHtml"):
             edits.append((node.start, node.end, source[node.start : node.end].replace("<", "&lt;")))
-        elif node.kind == "Image":
+        elif node.kind == "Image" and node not in figures:
             edits.append((node.start, node.start + 1, "!\\"))
     return edits
 
@@ -87,6 +87,7 @@ def escape_edits(source: str, root: Node) -> list[Edit]:
 @dataclass(slots=True)
 class _Pass:
     source: str
+    figures: set[Node]
     edits: list[Edit] = field(default_factory=list)
     shown: set[Node] = field(default_factory=set)
     touched: set[Node] = field(default_factory=set)
@@ -100,7 +101,7 @@ class _Pass:
         stack: list[tuple[Node, bool, int | None]] = [(root, False, None)]
         while stack:
             node, flat, origin = stack.pop()
-            flat = flat or node.kind in ("Heading", "TableCell")
+            flat = flat or node.kind in ("Heading", "TableCell", "Image")
             stack += self.visit(node, flat, origin)
         return self.edits
 
@@ -114,11 +115,15 @@ class _Pass:
         elif (
             node.kind in SHOWN
             or (node.kind == "Text" and node.text.strip())
-            or (node.kind != "Image" and any(child in self.shown for child in node.children))
+            or (not self.drops(node) and any(child in self.shown for child in node.children))
         ):
             self.shown.add(node)
-        if node.kind in ("HtmlBlock", "InlineHtml", "Image") or any(child in self.touched for child in node.children):
+        raw = node.kind in ("HtmlBlock", "InlineHtml") or self.drops(node)
+        if raw or any(child in self.touched for child in node.children):
             self.touched.add(node)
+
+    def drops(self, node: Node) -> bool:
+        return node.kind == "Image" and node not in self.figures
 
     def goes(self, node: Node) -> bool:
         if node in self.shown or node.kind not in LOSABLE:

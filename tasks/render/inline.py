@@ -147,7 +147,7 @@ def _write(row: list[Token], spelling: _Spelling, cell: bool) -> str:
             case "open" | "close":
                 out.append(_MARKS[token.style][spelling.marks[token.pair]])
             case "link":
-                out.append("[")
+                out.append(token.text)
             case "target":
                 out.append(_piped(_target(token.text, max(spelling.levels)), cell))
             case "text":

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tasks.render.figure import Figure
 from tasks.render.fonts import isolate
 from tasks.render.formula import Formula
 from tasks.render.page_html import SCHEME, PageHtml
@@ -24,16 +25,16 @@ Rect = tuple[float, float, float, float]
 
 
 class _OwnDrawings(URLFetcher):  # type: ignore[misc]
-    """WeasyPrint gets the drawings of a page's formulas, and fetches nothing, whatever a document names."""
+    """WeasyPrint gets the drawings of a page's formulas and figures, and fetches nothing, whatever a document names."""
 
-    def __init__(self, formulas: list[Formula]) -> None:
+    def __init__(self, drawings: list[Formula | Figure]) -> None:
         super().__init__()
-        self._formulas = formulas
+        self._drawings = drawings
 
     def fetch(self, url: str, headers: Any = None) -> Any:
         number = url.removeprefix(SCHEME)
-        if url != number and number.isascii() and number.isdigit() and int(number) < len(self._formulas):
-            return URLFetcherResponse(url, self._formulas[int(number)].svg, {"Content-Type": "image/svg+xml"})
+        if url != number and number.isascii() and number.isdigit() and int(number) < len(self._drawings):
+            return URLFetcherResponse(url, self._drawings[int(number)].svg, {"Content-Type": "image/svg+xml"})
         raise ValueError(f"refused to fetch {url[:80]}")
 
 
@@ -74,5 +75,5 @@ def library_versions() -> tuple[str, ...]:
 def lay_out(page_html: PageHtml, css: str, language: str) -> Any:
     """The laid-out WeasyPrint document."""
     source = f'<html lang="{language}"><head></head><body>{page_html.html}</body></html>'
-    document = weasyprint.HTML(string=source, url_fetcher=_OwnDrawings(page_html.formulas))
+    document = weasyprint.HTML(string=source, url_fetcher=_OwnDrawings(page_html.drawings))
     return document.render(stylesheets=[weasyprint.CSS(string=css)])

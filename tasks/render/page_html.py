@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from tasks.markdown import BLOCKS, SPACE, Node, is_math_fence, parse
 from tasks.render.code import coloured
+from tasks.render.figure import Figure, draw_figure
 from tasks.render.formula import Formula, draw
 
 _ADDRESS = re.compile(r"[^\s<>]*(?:[/_@=]|\w\.\w|\w\d)[^\s<>]*")
@@ -22,8 +23,8 @@ _LETTER = 0.65  # em of the body that a letter of code takes, with what lists an
 TASK_BOX = {True: "☑", False: "☐"}
 DRAWING = "\ufffc"
 """Stands for a drawn formula among the visible characters."""
-SCHEME = "formula:"
-"""The only addresses a page may name: the drawn formulas by their number."""
+SCHEME = "drawing:"
+"""The only addresses a page may name: the drawn formulas and figures by their number."""
 _INLINE_TAGS = {"Emphasis": "em", "Strong": "strong", "Strikethrough": "s", "Link": "span"}
 
 
@@ -48,9 +49,9 @@ class PageHtml:
     `chars[o]` is visible character o, `sources[o]` its place in the Markdown (of the leaf, where the leaf is
     not verbatim), `elements[i]` the ordinals of element i's own text in order, `rules` and `heads` the
     elements that are thematic breaks and table-head cells. A drawn formula is one visible character, `DRAWING`;
-    `formulas` are the drawings; `latex` are the elements that show a formula's source: it could not be drawn, or
-    is too wide for a column of `measure` em. With `colour`, code carries the classes of its tokens; with
-    `hyphenate`, so do addresses and names, in which a hyphen would be read as their own.
+    a figure's drawing is none. `drawings` are those of both; `latex` are the elements that show a formula's source:
+    it could not be drawn, or is too wide for a column of `measure` em. With `colour`, code carries the classes of its
+    tokens; with `hyphenate`, so do addresses and names, in which a hyphen would be read as their own.
     """
 
     def __init__(self, markdown: str, measure: float = math.inf, colour: bool = False, hyphenate: bool = False) -> None:
@@ -64,7 +65,7 @@ class PageHtml:
         self.elements: list[list[int]] = []
         self.rules: set[int] = set()
         self.heads: set[int] = set()
-        self.formulas: list[Formula] = []
+        self.drawings: list[Formula | Figure] = []
         self.latex: set[int] = set()
         self._out: list[str] = []
         self._in_head = False
@@ -123,17 +124,30 @@ class PageHtml:
         if (formula := draw(latex, display)) is None or _SMALLEST * formula.width > self._room:
             return False
         scale = min(1.0, self._room / formula.width)
-        if formula not in self.formulas:
-            self.formulas.append(formula)
         numbered.element = self._element()
         self.elements[-1].append(len(self.chars))
         self.chars.append(DRAWING)
         self.sources.append(numbered.node.start)
         self._out.append(
-            f'<img data-i="{numbered.element}" src="{SCHEME}{self.formulas.index(formula)}" '
+            f'<img data-i="{numbered.element}" src="{self._address(formula)}" '
             f'style="width:{scale * formula.width:.4f}em;vertical-align:{-scale * formula.depth:.4f}em">'
         )
         return True
+
+    def _address(self, drawing: Formula | Figure) -> str:
+        if drawing not in self.drawings:
+            self.drawings.append(drawing)
+        return f"{SCHEME}{self.drawings.index(drawing)}"
+
+    def _figure(self, numbered: Numbered) -> None:
+        """A drawing, which is no character, above its caption."""
+        figure = draw_figure(self.markdown, str(numbered.node.start))
+        self._out.append(
+            f'<span class="figure"><img class="drawn" src="{self._address(figure)}" '
+            f'style="max-width:{100 * figure.share:.0f}%">'
+        )
+        self._tag(numbered, "span", ' class="caption"')
+        self._out.append("</span>")
 
     def _math(self, numbered: Numbered) -> None:
         node = numbered.node
@@ -193,6 +207,8 @@ class PageHtml:
                 self._math(numbered)
             case "FootnoteReference":
                 self._leaf(numbered, "sup", node.text)
+            case "Image":
+                self._figure(numbered)
             case "TaskListMarker":
                 self._leaf(numbered, "span", TASK_BOX[node.arg])
                 self._out.append(" ")

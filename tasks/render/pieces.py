@@ -10,6 +10,8 @@ from tasks.markdown import Node
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]*")
 
+_BRACKETED = {"Link": "[", "Image": "!["}
+
 Style = tuple[str, str, int]
 """Kind, link target, and which node: two in a row stay two."""
 
@@ -25,7 +27,8 @@ class _Atom:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One piece of a spelling: `kind` is text, fixed, math, open, close, link (a link opens) or target (it closes).
+    """One piece of a spelling: `kind` is text, fixed, math, open, close, link (a link or an image
+    opens) or target (it closes).
 
     `pair` joins the two ends of an emphasis or a link; `style` is the kind of an emphasis.
     """
@@ -67,6 +70,9 @@ def _atoms(children: Sequence[Node]) -> list[_Atom]:
                 atoms.append(_Atom("fixed", f"[^{node.text}]", styles))
             case "TaskListMarker":
                 atoms.append(_Atom("task", "[x] " if node.arg else "[ ] ", styles))
+            case "Image":
+                for child in node.children:
+                    walk(child, (*styles, ("Image", "", id(node))))
             case _:
                 held = {style[0] for style in styles}
                 own = () if node.kind in held else ((node.kind, node.arg or "", id(node)),)
@@ -133,7 +139,7 @@ def _row(atoms: list[_Atom]) -> list[Token]:
     def close(count: int) -> None:
         while len(stack) > count:
             style, pair = stack.pop()
-            if style[0] == "Link":
+            if style[0] in _BRACKETED:
                 row.append(Token("target", style[1], pair))
             else:
                 row.append(Token("close", "", pair, style[0]))
@@ -153,8 +159,8 @@ def _row(atoms: list[_Atom]) -> list[Token]:
             address = None
         for style in new:
             stack.append((style, pairs))
-            link = style[0] == "Link"
-            row.append(Token("link", "", pairs) if link else Token("open", "", pairs, style[0]))
+            bracket = _BRACKETED.get(style[0])
+            row.append(Token("link", bracket, pairs) if bracket else Token("open", "", pairs, style[0]))
             pairs += 1
         if address:
             row.append(Token("fixed", f"<{atom.text}>"))

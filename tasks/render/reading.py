@@ -68,7 +68,9 @@ class _Reader:
             tag = box.element_tag or ""
             number = box.element.get("data-i") if box.element is not None else None
             element = -1 if number is None else int(number)
-            if isinstance(box, boxes.ReplacedBox):
+            if isinstance(box, boxes.ReplacedBox) and element < 0:  # a figure, whose caption is its text
+                self.page.text.append(_rect(box))
+            elif isinstance(box, boxes.ReplacedBox):
                 if box.width < 0.5 * box.style["width"].value:
                     self.page.tiny.append(_rect(box))
                 self.content(box, DRAWING, element)

@@ -9,7 +9,7 @@ from typing import Any
 from tasks.markdown import BLOCKS, Node
 from tasks.render.clip import paragraphs
 
-_STYLES = {"Emphasis", "Strong", "Strikethrough", "Link"}
+_STYLES = {"Emphasis", "Strong", "Strikethrough", "Link", "Image"}
 Shape = tuple[Any, ...]
 
 

@@ -7,6 +7,7 @@ from tasks.render.fonts import FALLBACKS, bold_family
 from tasks.render.style import Style
 
 _SHORT = 12  # lines of a page on which nothing can be kept together
+_FIGURE = 0.38  # of the height inside the margins that a drawing takes at most
 _BULLETS = {"dash": '"– "'}
 _NUMBERS = {
     "page": "counter(page)",
@@ -100,6 +101,8 @@ hr {{ border: 0; border-top: 1px solid #999 }}
 .link {{ color: {style.accent} }}
 html:lang(ja) em {{ text-decoration: underline }}
 img {{ max-width: 95% }}
+.figure {{ display: inline-block; width: 100%; box-sizing: border-box; text-align: center; padding: .3em 0 }}
+.caption {{ display: block; font-size: .9em; color: #444; padding-top: .3em }}
 .display {{ display: inline-block; width: 100%; text-align: center }} td .display, th .display {{ display: inline }}
 code.latex {{ display: inline-block; max-width: 95%; padding: 0 .3em; box-sizing: border-box }}
 sup {{ font-size: .7em; line-height: 0; vertical-align: super }}
@@ -109,9 +112,15 @@ sup {{ font-size: .7em; line-height: 0; vertical-align: super }}
 def _flow(style: Style) -> list[str]:
     out = []
     top, _, bottom, _ = style.margins
-    # on a page of a few lines, keeping lines together would leave whole pages empty
-    if (style.height - top - bottom) / (style.font_size * style.leading) < _SHORT:
+    height = style.height - top - bottom
+    # on a page of a few lines, keeping lines together would leave whole pages empty, and a figure is a framed caption
+    if height / (style.font_size * style.leading) < _SHORT:
+        out.append(
+            ".drawn { display: none } .figure { border: 1px solid #bbb; padding: .1em .4em } .caption { padding: 0 }"
+        )
         out.append("* { break-after: auto !important; orphans: 1; widows: 1 } h1, h2 { font-size: 1.2em }")
+    else:
+        out.append(f".drawn {{ max-height: {_FIGURE * height:.1f}px }}")
     if style.columns > 1:
         out.append(f"body {{ columns: {style.columns}; column-gap: {style.gap}px; column-fill: auto }}")
     if style.justify:
@@ -122,7 +131,9 @@ def _flow(style: Style) -> list[str]:
         # a hyphen within code or an address would be read as part of it
         out.append('p, li { hyphens: auto; hyphenate-character: "-" } code, .address { hyphens: manual }')
     if style.indent:
-        out.append("p { margin-bottom: 0 } p + p { text-indent: 1.4em } p.display, .display { text-indent: 0 }")
+        out.append(
+            "p { margin-bottom: 0 } p + p { text-indent: 1.4em } .display, p.display, p:has(.figure) { text-indent: 0 }"
+        )
     return out
 
 

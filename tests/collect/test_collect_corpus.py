@@ -14,6 +14,7 @@ import pytest
 from tasks.collect import collect
 from tasks.collect.clean import RAW, normalise
 from tasks.collect.corpus import CORPUS, collect_corpus, load_index
+from tasks.collect.figures import figures
 from tasks.collect.language import detect
 from tasks.collect.markup import nodes
 from tasks.config import CollectConfig
@@ -99,7 +100,8 @@ def test_every_file_becomes_a_clean_document(index: dict[str, Any], documents: l
     assert len({d.doc_id for d in documents}) == len(documents)
     for document in documents:
         assert normalise(document.markdown) == document.markdown
-        assert not {node.kind for node, _ in nodes(parse(document.markdown))} & RAW
+        everything = [node for node, _ in nodes(parse(document.markdown))]
+        assert {node for node in everything if node.kind in RAW} == figures(everything)
         assert 200 <= len(document.markdown) <= 50_000
         assert "@" in document.revision
         assert document.revision in document.attribution

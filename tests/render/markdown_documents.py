@@ -86,7 +86,7 @@ class Writer:
         return [self.block(depth) for _ in range(count)]
 
     def block(self, depth: int) -> str:
-        kinds = [self.paragraph, self.paragraph, self.code, self.table, self.heading, self.rule]
+        kinds = [self.paragraph, self.paragraph, self.code, self.table, self.heading, self.rule, self.figure]
         nested = [self.items, self.items, self.quote]
         kind = self.rng.choice([*kinds, *(nested if depth < 3 else [])])
         return kind(depth)
@@ -135,6 +135,11 @@ class Writer:
             lines = [self.words(1, 4) for _ in range(self.rng.choice([1, 1, 2]))]
             return self.rng.choice(["\n", "  \n"]).join(lines) + "\n" + self.rng.choice(["---", "==="])
         return "#" * self.rng.randint(1, 6) + " " + self.spans(1, 2) + self.rng.choice(["", " #", "#"])
+
+    def figure(self, depth: int) -> str:
+        lines = [self.rng.choice(["Figure 1. A caption", "図の説明です", "x"]), self.spans(1, 2)]
+        target = self.rng.choice(["a.png", "<a b.svg>", 'https://e.org/x_y.jpg "a title"', "x(y)", ""])
+        return f"![{self.rng.choice([' ', ' ', chr(10)]).join(lines)}]({target})"
 
     def rule(self, depth: int) -> str:
         return self.rng.choice(["---", "***", "_ _ _"])
