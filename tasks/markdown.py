@@ -17,7 +17,8 @@ OPTIONS = (
     | pyromark.Options.ENABLE_FOOTNOTES
 )
 # what Markdown and CSS collapse; NBSP and the ideographic space are characters that show
-SPACE = frozenset(" \n\t\r\f\v")
+BLANKS = " \n\t\r\f\v"
+SPACE = frozenset(BLANKS)
 BLOCKS = frozenset(
     (
         *("Paragraph", "Heading", "CodeBlock", "BlockQuote", "List", "Item", "Rule", "FootnoteDefinition", "HtmlBlock"),

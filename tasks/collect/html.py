@@ -14,7 +14,9 @@ INLINE = re.compile(
     "a|abbr|acronym|b|bdi|bdo|big|cite|code|data|del|dfn|em|font|i|img|input|ins|kbd|label|mark|nobr|path|picture|q|rp"
     "|rt|ruby|s|samp|small|source|span|strike|strong|sub|sup|svg|time|tt|u|var|wbr"
 )
-HIDDEN = frozenset({"script", "style"})
+# the reading beside a ruby's characters, and the brackets around it: no part of the text they stand beside
+RUBY = frozenset({"rp", "rt"})
+HIDDEN = RUBY | {"script", "style"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ def _table(rows: list[list[str]]) -> list[str]:
 
 def to_markdown(source: str) -> list[str]:
     """Markdown lines for a block of HTML: headings, items, tables, rules, breaks and preformatted text are converted,
-    other tags are dropped, block tags part paragraphs; scripts, styles and comments go with their content."""
+    other tags are dropped, block tags part paragraphs; scripts, styles, readings of ruby and comments go with their
+    content."""
     found = list(tokens(source))
     writer = _Writer(closed={token.name for token in found if token.closing})
     for token in found:

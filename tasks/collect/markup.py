@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tasks.collect.html import HIDDEN, is_break, parts_words, to_markdown, tokens
+from tasks.collect.html import HIDDEN, RUBY, is_break, parts_words, to_markdown, tokens
 from tasks.markdown import BLOCKS, Node
 
 Edit = tuple[int, int, str]
@@ -50,10 +50,13 @@ def prefix_at(source: str, position: int) -> str:
 
 
 def hidden_edits(source: str, root: Node) -> list[Edit]:
-    """Scripts and styles from their opening to their closing tag, also where blank lines part the two."""
+    """Scripts and styles from their opening to their closing tag, also where blank lines part the two, and readings of
+    ruby that close in their block."""
     edits: list[Edit] = []
     opened: tuple[str, int] | None = None
     for node, _ in nodes(root):
+        if opened and opened[0] in RUBY and node.kind in BLOCKS:
+            opened = None
         if node.kind not in ("HtmlBlock", "InlineHtml"):
             continue
         for token in tokens(source[node.start : node.end]):

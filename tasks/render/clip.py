@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tasks.markdown import BLOCKS, SPACE, Node
+from tasks.markdown import BLANKS, BLOCKS, SPACE, Node
 from tasks.render.layout import PageBoxes
 from tasks.render.page_html import Numbered
 
@@ -60,7 +60,7 @@ class Clipper:
                 return []
             case "CodeBlock":
                 text = self._code(n)
-                return [self._copy(n, [], text=text)] if text.strip() else []
+                return [self._copy(n, [], text=text)] if text.strip(BLANKS) else []
             case "Table":
                 return self._table(n)
             case "FootnoteDefinition":
@@ -157,7 +157,7 @@ class Clipper:
         if not inside:
             return ""
         line = text.rfind("\n", 0, inside[0]) + 1
-        start = line if not text[line : inside[0]].strip() else inside[0]
+        start = line if not text[line : inside[0]].strip(BLANKS) else inside[0]
         return text[start : inside[-1] + 1]
 
 
@@ -168,7 +168,7 @@ def _below(n: Numbered) -> Iterator[Numbered]:
 
 
 def _has_text(node: Node) -> bool:
-    return bool(node.text.strip()) or node.kind == "TaskListMarker" or any(_has_text(c) for c in node.children)
+    return bool(node.text.strip(BLANKS)) or node.kind == "TaskListMarker" or any(_has_text(c) for c in node.children)
 
 
 def paragraphs(children: Iterable[Node]) -> list[Node]:

@@ -11,6 +11,7 @@ from tasks.render.clip import paragraphs
 from tasks.render.inline import spell
 from tasks.render.shape import Shape, inline_shape, shape
 
+_LONE_BOX = re.compile(r"\A(\[[ x]\])(?=\n)")  # with nothing beside it, it is no box where a block follows
 _ALIGN = {"None": "---", "Left": ":---", "Right": "---:", "Center": ":---:"}
 
 
@@ -92,6 +93,7 @@ class _Writer:
             else:
                 mark = f"{node.arg + index}{')' if alternate else '.'} "
             body = self.blocks(item.children, "\n" if tight else "\n\n", in_item=True)
+            body = _LONE_BOX.sub(r"\1 &#32;", body)
             items.append((mark + _indent(body, len(mark))).rstrip(" "))
         return ("\n" if tight else "\n\n").join(items)
 

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 
 from tasks.markdown import BLOCKS, SPACE, Node, is_math_fence, parse
 from tasks.render.code import coloured
+from tasks.render.columns import least_widths
 from tasks.render.figure import Figure, draw_figure
 from tasks.render.formula import Formula, draw
 
 _ADDRESS = re.compile(r"[^\s<>]*(?:[/_@=]|\w\.\w|\w\d)[^\s<>]*")
 _SMALLEST = 0.6  # of its size that a formula is drawn at to fit
 _CELL_PADDING = 1.5  # em
+_ITEM, _QUOTE = 2.0, 3.0  # em that a list takes of a line, and a quote of any style
 _LETTER = 0.65  # em of the body that a letter of code takes, with what lists and padding take of a line
 TASK_BOX = {True: "☑", False: "☐"}
 DRAWING = "\ufffc"
@@ -107,10 +109,12 @@ class PageHtml:
     def _children(self, parent: Numbered, element: int) -> None:
         parent.children = [self._visit(child, element) for child in parent.node.children]
 
-    def _tag(self, numbered: Numbered, name: str, attributes: str = "") -> None:
+    def _tag(self, numbered: Numbered, name: str, attributes: str = "", inset: float = 0.0) -> None:
         numbered.element = self._element()
         self._out.append(f'<{name} data-i="{numbered.element}"{attributes}>')
+        self._room -= inset
         self._children(numbered, numbered.element)
+        self._room += inset
         self._out.append(f"</{name}>")
 
     def _leaf(self, numbered: Numbered, name: str, text: str, attributes: str = "") -> None:
@@ -230,9 +234,9 @@ class PageHtml:
             case "CodeBlock":
                 self._code_block(numbered)
             case "BlockQuote":
-                self._tag(numbered, "blockquote")
+                self._tag(numbered, "blockquote", inset=_QUOTE)
             case "List":
-                self._tag(numbered, *(("ul",) if node.arg is None else ("ol", f' start="{node.arg}"')))
+                self._tag(numbered, *(("ul", "") if node.arg is None else ("ol", f' start="{node.arg}"')), _ITEM)
             case "Item":
                 self._tag(numbered, "li", ' class="task"' if _is_task(node) else "")
             case "Table":
@@ -253,15 +257,19 @@ class PageHtml:
 
     def _table(self, table: Numbered) -> None:
         self._out.append("<table>")
+        widths = least_widths(table.node, self._room)
+        outside = self._room
         # the columns of a table share the page; nothing tells yet how, so none may take more than its part
-        self._room = self._measure / len(table.node.arg) - _CELL_PADDING
+        self._room = outside / len(table.node.arg) - _CELL_PADDING
         for row in table.node.children:
             numbered = Numbered(row, len(self.chars))
             self._in_head = row.kind == "TableHead"
             self._out.append("<thead><tr>" if self._in_head else "<tr>")
-            for cell, align in zip(row.children, table.node.arg, strict=False):
+            for cell, align, width in zip(row.children, table.node.arg, widths, strict=False):
                 numbered_cell = Numbered(cell, len(self.chars))
-                style = "" if align == "None" else f' style="text-align:{align.lower()}"'
+                rules = [] if align == "None" else [f"text-align:{align.lower()}"]
+                rules += [] if width is None else [f"min-width:{width:.2f}em;overflow-wrap:anywhere"]
+                style = f' style="{";".join(rules)}"' if rules else ""
                 self._tag(numbered_cell, "th" if self._in_head else "td", style)
                 numbered_cell.last = len(self.chars)
                 numbered.children.append(numbered_cell)
@@ -270,7 +278,7 @@ class PageHtml:
             numbered.last = len(self.chars)
             table.children.append(numbered)
         self._out.append("</table>")
-        self._room = self._measure
+        self._room = outside
 
 
 def _is_task(item: Node) -> bool:

@@ -86,9 +86,9 @@ def _atoms(children: Sequence[Node]) -> list[_Atom]:
 
 def _spaces(atoms: list[_Atom]) -> list[_Atom]:
     """Space carries the styles that go on across it, so that no mark stands beside a space on the wrong side."""
-    while atoms and atoms[-1].kind == "space":
+    while atoms and atoms[-1].kind == "space" and atoms[-1].text in (" ", "\\\n"):
         atoms.pop()
-    while atoms and atoms[0].kind == "space" and not atoms[0].text.isspace():
+    while atoms and atoms[0].text == "\\\n":
         atoms.pop(0)
     following: list[_Atom | None] = [None]  # the next atom that shows, from the last to the first
     for atom in reversed(atoms):

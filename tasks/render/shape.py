@@ -6,10 +6,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tasks.markdown import BLOCKS, Node
+from tasks.markdown import BLANKS, BLOCKS, Node
 from tasks.render.clip import paragraphs
 
 _STYLES = {"Emphasis", "Strong", "Strikethrough", "Link", "Image"}
+_BLANK = re.compile(f"[{BLANKS}]+")
 Shape = tuple[Any, ...]
 
 
@@ -24,7 +25,7 @@ def shape(node: Node) -> Shape:
         case "CodeBlock":
             text = node.text or "".join(c.text for c in node.children)
             lines = text.strip("\n").split("\n")
-            return (node.kind, node.arg.strip(), tuple(" ".join(line.split()) for line in lines))
+            return (node.kind, node.arg.strip(), tuple(_BLANK.sub(" ", line).strip(" ") for line in lines))
         case "Table":
             return (
                 node.kind,
@@ -42,16 +43,15 @@ def shape(node: Node) -> Shape:
 
 
 def inline_shape(node: Node) -> Shape:
-    """Runs of (styles, text): whitespace is single and carries no style, a footnote mark is its source
+    """Runs of (styles, text): spaces are single, whitespace of any kind carries no style, a footnote mark is its source
     text, a formula its LaTeX between dollar signs."""
     runs: list[tuple[frozenset[str], str]] = []
 
     def add(style: frozenset[str], text: str) -> None:
         for piece in re.findall(r"\s+|\S+", text):
-            blank = piece.isspace()
-            key, value = (frozenset[str](), " ") if blank else (style, piece)
-            if runs and blank and runs[-1][1].endswith(" "):
-                continue
+            key, value = (frozenset[str](), _BLANK.sub(" ", piece)) if piece.isspace() else (style, piece)
+            if runs and runs[-1][1].endswith(" "):
+                value = value.removeprefix(" ")
             if runs and runs[-1][0] == key:
                 runs[-1] = (key, runs[-1][1] + value)
             else:
@@ -95,9 +95,9 @@ def _trim(runs: list[tuple[frozenset[str], str]]) -> Shape:
     for i, (style, text) in enumerate(runs):
         if style not in solid:
             if i == 0 or runs[i - 1][0] in solid:
-                text = text.lstrip()
+                text = text.lstrip(" ")
             if i == len(runs) - 1 or runs[i + 1][0] in solid:
-                text = text.rstrip()
+                text = text.rstrip(" ")
             if not text:
                 continue
         out.append((style, text))

@@ -94,7 +94,8 @@ code {{ font-family: {mono}; font-size: .9em; background: #f2f2f2 }}
 pre, code {{ font-variant-ligatures: none }}
 blockquote {{ margin-left: .3em; padding-left: .8em; border-left: 3px solid #bbb; color: #333 }}
 table {{ border-collapse: collapse; font-size: .92em }}
-th, td {{ border: 1px solid #999; padding: .2em .5em; text-align: left; vertical-align: top }}
+th, td {{ border: 1px solid #999; padding: .2em .5em; text-align: left; vertical-align: top;
+  overflow-wrap: break-word }}
 th {{ background: #eee; font-weight: bold }}
 tr {{ break-inside: avoid }}
 hr {{ border: 0; border-top: 1px solid #999 }}

@@ -16,6 +16,7 @@ from tasks.markdown import parse
 from tasks.records import Reason
 
 MARKUP = [
+    *("![a b c](d)", "![a b c][r]", "![a b c]( )", "![a b ", "](", "<rt>", "</rt>", "<ruby>"),
     *("<b>", "</b>", "<br>", "<br/>", "<div>", "</div>", "<p>", "</p>", "<!--", "-->", "<!-- x -->", "<script>"),
     *("</script>", "<style>", "</style>", "<pre>", "</pre>", "<h1>", "</h1>", "<table>", "</table>", "<tr>", "<td>"),
     *(
@@ -145,6 +146,11 @@ def test_tabs_as_spaces_mean_the_same(text: str) -> None:
         ('<h1 align="center">\n  Title <img src="x">\n</h1>\n\ntext\n', "# Title\n\ntext\n"),
         ("<p>one</p><p>two</p>\n", "one\n\ntwo\n"),
         ("<ul><li>one</li><li><b>two</b></li></ul>\n", "- one\n\n- two\n"),
+        ("<ruby>漢字<rp>(</rp><rt>かんじ</rt><rp>)</rp></ruby>です。\n", "漢字です。\n"),
+        ("**<ruby>漢<rt>かん</rt>字<rt>じ</rt></ruby>**を書く\n", "**漢字**を書く\n"),
+        ("<div><ruby>漢字<rt>かんじ</rt></ruby>です</div>\n", "漢字です\n"),
+        ("<ruby>漢字<rt>かんじ</ruby>です。\n\nb </rt> c\n", "漢字かんじです。\n\nb c\n"),
+        ("a <rt>b\n\n<script>x</script> c\n", "a b\n\nc\n"),
         ("<pre>a &lt; b\n  c</pre>\n", "```\na < b\n  c\n```\n"),
         (
             "<table><tr><th>a</th><th>b|c</th></tr>\n<tr><td>1</td></tr></table>\n",

@@ -137,7 +137,9 @@ class Writer:
         return "#" * self.rng.randint(1, 6) + " " + self.spans(1, 2) + self.rng.choice(["", " #", "#"])
 
     def figure(self, depth: int) -> str:
+        self.longest = 3
         lines = [self.rng.choice(["Figure 1. A caption", "図の説明です", "x"]), self.spans(1, 2)]
+        self.longest = 7
         target = self.rng.choice(["a.png", "<a b.svg>", 'https://e.org/x_y.jpg "a title"', "x(y)", ""])
         return f"![{self.rng.choice([' ', ' ', chr(10)]).join(lines)}]({target})"
 
