@@ -150,7 +150,7 @@ def test_tabs_as_spaces_mean_the_same(text: str) -> None:
         ("**<ruby>漢<rt>かん</rt>字<rt>じ</rt></ruby>**を書く\n", "**漢字**を書く\n"),
         ("<div><ruby>漢字<rt>かんじ</rt></ruby>です</div>\n", "漢字です\n"),
         ("<ruby>漢字<rt>かんじ</ruby>です。\n\nb </rt> c\n", "漢字かんじです。\n\nb c\n"),
-        ("a <rt>b\n\n<script>x</script> c\n", "a b\n\nc\n"),
+        ("a <rt>b\n\nc <script>x</script>d\n", "a b\n\nc d\n"),
         ("<pre>a &lt; b\n  c</pre>\n", "```\na < b\n  c\n```\n"),
         (
             "<table><tr><th>a</th><th>b|c</th></tr>\n<tr><td>1</td></tr></table>\n",
