@@ -62,6 +62,7 @@ class PageHtml:
         self._colour = colour
         self._hyphenate = hyphenate
         self._room = measure  # em that a formula may take here
+        self._inset = 0.0  # em that the lists and quotes around a table take of its lines
         self.chars: list[str] = []
         self.sources: list[int] = []
         self.elements: list[list[int]] = []
@@ -112,9 +113,9 @@ class PageHtml:
     def _tag(self, numbered: Numbered, name: str, attributes: str = "", inset: float = 0.0) -> None:
         numbered.element = self._element()
         self._out.append(f'<{name} data-i="{numbered.element}"{attributes}>')
-        self._room -= inset
+        self._inset += inset
         self._children(numbered, numbered.element)
-        self._room += inset
+        self._inset -= inset
         self._out.append(f"</{name}>")
 
     def _leaf(self, numbered: Numbered, name: str, text: str, attributes: str = "") -> None:
@@ -257,10 +258,9 @@ class PageHtml:
 
     def _table(self, table: Numbered) -> None:
         self._out.append("<table>")
-        widths = least_widths(table.node, self._room)
-        outside = self._room
+        widths = least_widths(table.node, self._measure - self._inset)
         # the columns of a table share the page; nothing tells yet how, so none may take more than its part
-        self._room = outside / len(table.node.arg) - _CELL_PADDING
+        self._room = self._measure / len(table.node.arg) - _CELL_PADDING
         for row in table.node.children:
             numbered = Numbered(row, len(self.chars))
             self._in_head = row.kind == "TableHead"
@@ -278,7 +278,7 @@ class PageHtml:
             numbered.last = len(self.chars)
             table.children.append(numbered)
         self._out.append("</table>")
-        self._room = outside
+        self._room = self._measure
 
 
 def _is_task(item: Node) -> bool:

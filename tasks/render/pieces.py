@@ -60,7 +60,7 @@ def _atoms(children: Sequence[Node]) -> list[_Atom]:
             case "HardBreak":
                 atoms.append(_Atom("space", "\\\n", styles))
             case "Code" if node.text.isspace():
-                atoms.append(_Atom("space", " ", styles))
+                atoms.append(_Atom("space", re.sub(r"[ \t\n]+", " ", node.text), styles))
             case "Code":
                 atoms.append(_Atom("code", node.text, styles))
             case "InlineMath" | "DisplayMath":
