@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tasks.markdown import Node
@@ -43,9 +43,25 @@ def spell(children: Sequence[Node], expected: Shape, read: Read, cell: bool = Fa
     """Markdown of inline nodes that `read` gives back as `expected`; the best attempt where none does."""
     row = tokens(children)
     want = list(_flat(expected))
-    best, reached, standing = "", -2, next(_plain(row))
+    starts = list(_plain(row))
+    best, reached = "", -2
+    # where no change to the start that reads furthest helps, two may be needed at once: the escaped ones have them
+    for some in (starts, starts[-4:-2], starts[-2:]):
+        text, length = _climb(row, some, want, read, cell)
+        if length > reached:
+            best, reached = text, length
+        if reached > len(want):
+            break
+    return best
 
-    def better(spellings: Iterator[_Spelling], first: bool) -> bool:
+
+def _climb(
+    row: list[Token], starts: list[_Spelling], want: list[tuple[str, frozenset[str]]], read: Read, cell: bool
+) -> tuple[str, int]:
+    """The spelling that reads furthest, from the best of the starts on one change after the other, and how far."""
+    best, reached, standing = "", -2, starts[0]
+
+    def better(spellings: Iterable[_Spelling], first: bool) -> bool:
         """Try spellings, up to the right one or (where `first`) to the first that reads further."""
         nonlocal best, reached, standing
         found = False
@@ -58,12 +74,12 @@ def spell(children: Sequence[Node], expected: Shape, read: Read, cell: bool = Fa
                     break
         return found and reached <= len(want)
 
-    going = better(_plain(row), first=False)
+    going = better(starts, first=False)
     for _ in range(_ROUNDS):
         if not going:
             break
         going = better(_changes(row, standing, reached), first=True)
-    return best
+    return best, reached
 
 
 def _plain(row: list[Token]) -> Iterator[_Spelling]:
