@@ -12,6 +12,7 @@ from tasks.render.inline import spell
 from tasks.render.shape import Shape, inline_shape, shape
 
 _LONE_BOX = re.compile(r"\A(\[[ x]\])(?=\n)")  # with nothing beside it, it is no box where a block follows
+_ESCAPABLE = re.compile(r"\\(?=[!-/:-@\[-`{-~])|&(?=#?\w+;)")  # what an info string would lose
 _ALIGN = {"None": "---", "Left": ":---", "Right": "---:", "Center": ":---:"}
 
 
@@ -108,7 +109,8 @@ def _fence(node: Node) -> str:
     mark = "`" * ticks
     if "`" in node.arg:
         mark = "~" * (max((len(run) for run in re.findall(r"~{3,}", node.text)), default=2) + 1)
-    return f"{mark}{node.arg}\n{node.text}\n{mark}"
+    info = _ESCAPABLE.sub(r"\\\g<0>", node.arg)
+    return f"{mark}{info}\n{node.text}\n{mark}"
 
 
 def _table(node: Node) -> str:

@@ -28,6 +28,11 @@ def test_a_fence_keeps_its_indentation_and_outgrows_the_ticks_in_it() -> None:
     assert all(re.fullmatch(r"```\n(    y = 2\n)+```\n", page) for page in pages[1:])
 
 
+def test_an_info_string_keeps_its_backslashes_and_ampersands() -> None:
+    source = "```sh a\\\\*b c\\d \\&amp; R&D\ncode\n```\n"
+    assert labels(source, small_page()) == [source]
+
+
 def test_a_list_that_goes_on_keeps_its_numbers() -> None:
     pages = labels("".join(f"{i}. Item number {i}.\n" for i in range(7, 27)), small_page())
     assert len(pages) > 2
