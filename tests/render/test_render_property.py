@@ -86,6 +86,8 @@ def _check_page(page: Page, drawn: Drawn, broken: list[Numbered]) -> None:
             assert "outside the content box" in page.detail or _tables(drawn.html.root), page.detail
         case Reason.BLANK:
             assert layout.repeated or not solid(drawn.shown(number))
+        case Reason.DISAGREEMENT:
+            pass  # counted by the tests: cells of two letters, or a number beside a rule, that the PDF orders otherwise
         case Reason.LABEL_STRUCTURE:
             pass  # counted by the tests: soup of marks that no spelling was found for
         case _:
@@ -101,6 +103,7 @@ def test_labels_say_what_pages_show(part: int) -> None:
         if solid(markdown):
             found = check(markdown, "ja" if seed % 4 == 0 else "en", random_page(rng))
             assert not found[Reason.LABEL_STRUCTURE], f"seed {seed}"
+            assert found[Reason.DISAGREEMENT] <= 1, f"seed {seed}"
 
 
 @pytest.mark.full
@@ -115,3 +118,4 @@ def test_labels_say_what_pages_show_at_length(part: int) -> None:
             found += check(markdown, "ja" if seed % 4 == 0 else "en", random_page(rng))
     assert found["kept"] > 0.7 * found.total()
     assert found[Reason.LABEL_STRUCTURE] <= 1 + 0.001 * found.total()
+    assert found[Reason.DISAGREEMENT] <= 1 + 0.002 * found.total()
