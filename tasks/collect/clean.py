@@ -22,6 +22,7 @@ INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00
 LINE_ENDS = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
 # longer runs of combining marks are noise, and sorting them is what makes normalisation slow
 MARKS = 30
+ALERT = re.compile(r"\[!(note|tip|important|warning|caution)\](?=[ \t]*\n)", re.IGNORECASE)
 STRIPS = 6
 ROUNDS = 40
 YAML_LINE = re.compile(r"(?:[\w.\"'-][^\n:]*:(?:\s|$)|\s|#|- |-$|\]|\}|$)")
@@ -31,15 +32,16 @@ TOML_LINE = re.compile(r"(?:[\w.\"'-]+\s*=|\s|#|\[|\]|\}|$)")
 def normalise(text: str) -> str:
     """The text as the project keeps it: NFC, LF, tabs as spaces to the next multiple of four (a page shows no tab),
     no invisible characters, no front matter, no raw HTML, no images but figures (`![caption]()`), no dollar signs that
-    only look like a formula's, no trailing spaces but those of hard breaks, single blank lines between blocks. Code
-    keeps its lines and spaces. Idempotent; markup that hides in markup deeper than a few levels ends as text."""
+    only look like a formula's, GitHub's alerts as bold words, no trailing spaces but those of hard breaks, single blank
+    lines between blocks. Code keeps its lines and spaces. Idempotent; markup that hides in markup deeper than a few
+    levels ends as text."""
     text = _settle(text)
     for turn in range(ROUNDS):
         root = parse(text, math=True)
         everything = [node for node, _ in nodes(root)]
         kept = figures(everything)
         raw = any(node.kind in RAW and node not in kept for node in everything)
-        edits: list[Edit] = dollar_edits(text, root) + caption_edits(text, kept)
+        edits: list[Edit] = dollar_edits(text, root) + caption_edits(text, kept) + _alert_edits(text, everything)
         if not raw or turn < STRIPS:
             edits += hidden_edits(text, root) or markup_edits(text, root, kept)
         after = _settle(apply(text, edits))
@@ -50,6 +52,13 @@ def normalise(text: str) -> str:
         # escaping can free what a code span hid; it never has to go on for long
         text = after if turn < ROUNDS // 2 else _settle(re.sub(r"!+\[", "[", after).replace("<", ""))
     return text
+
+
+def _alert_edits(text: str, everything: list[Node]) -> list[Edit]:
+    """GitHub's alerts, `> [!NOTE]`, as the words that a page would show."""
+    quotes = (node for node in everything if node.kind == "BlockQuote" and node.children)
+    found = (ALERT.match(text, quote.children[0].start) for quote in quotes if quote.children[0].kind == "Paragraph")
+    return [(alert.start(), alert.end(), f"**{alert[1].capitalize()}:**") for alert in found if alert]
 
 
 def accept(text: str, config: CollectConfig) -> Reason | None:
