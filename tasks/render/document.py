@@ -98,7 +98,7 @@ def _font_fault(drawing: Any, style: Style, page_html: PageHtml) -> str:
         return f"drawn with {', '.join(strange)}"
     body = (style.family, bold_family(style.family))
     prose = len(letters := set(page_html.chars) - {DRAWING}) > len(uncovered("".join(letters), body))
-    if prose and not any(is_one_of(name, (*body, style.monospace)) for name in drawn):
+    if prose and not any(is_one_of(name, style.asked) for name in drawn):
         return f"not drawn with {style.family}"
     return ""
 

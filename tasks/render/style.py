@@ -64,9 +64,13 @@ class Style:
     @property
     def families(self) -> tuple[str, ...]:
         """Every family text may be drawn in, the body's first."""
+        return tuple(dict.fromkeys((*self.asked, *FALLBACKS)))
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The families that were asked for: of the body, headings and code."""
         headings = (self.heading_family, bold_family(self.heading_family)) if self.heading_family else ()
-        named = (self.family, bold_family(self.family), *headings, self.monospace, *FALLBACKS)
-        return tuple(dict.fromkeys(named))
+        return (self.family, bold_family(self.family), *headings, self.monospace)
 
     @property
     def gap(self) -> float:
