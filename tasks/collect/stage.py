@@ -42,6 +42,6 @@ def _sha256(path: Path) -> str:
         return "unreadable"
 
 
-collect_stage = Stage("collect", 1, _collect, _content, ignore=("folder",))
+collect_stage = Stage("collect", 2, _collect, _content, ignore=("folder",))
 
 collect = collect_stage.task(retries=1, retry_delay_seconds=5)

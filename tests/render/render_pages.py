@@ -67,10 +67,13 @@ class Drawn:
 
 
 def lay(markdown: str, config: RenderConfig, language: str = "en") -> Drawn:
-    doc = document(markdown, language)
+    return lay_document(document(markdown, language), config)
+
+
+def lay_document(doc: Document, config: RenderConfig) -> Drawn:
     style = draw_style(doc, config)
-    html = PageHtml(markdown, style.measure, bool(style.code_theme), style.hyphenate)
-    layouts = read_pages(lay_out(html, css(style, language), language), html)
+    html = PageHtml(doc.markdown, style.measure, bool(style.code_theme), style.hyphenate)
+    layouts = read_pages(lay_out(html, css(style, doc.language), doc.language), html)
     return Drawn(html, layouts, page_spans(html, layouts))
 
 
