@@ -77,6 +77,8 @@ def _check_page(page: Page, drawn: Drawn, broken: list[Numbered]) -> None:
             assert "outside the content box" in page.detail or _tables(drawn.html.root), page.detail
         case Reason.BLANK:  # it may show a table's head once more
             assert not solid("".join(drawn.html.chars[o] for o in layout.ordinals))
+        case Reason.DISAGREEMENT:  # a row higher than its column goes on in the next, behind its table's head once more
+            assert layout.repeated, page.detail
         case Reason.LABEL_STRUCTURE:
             pass  # counted by the tests: soup of marks that no spelling was found for
         case _:
