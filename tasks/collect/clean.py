@@ -17,8 +17,10 @@ from tasks.records import Reason
 MARKERS = frozenset({"Heading", "Table", "CodeBlock", "List"})
 RAW = frozenset({"HtmlBlock", "Html", "InlineHtml", "Image"})
 DROPPED = frozenset({"Cc", "Cf", "Cs"})
-# invisible characters outside category Cf: variation selectors, fillers, the grapheme joiner
-INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
+# invisible characters outside category Cf: variation selectors, fillers, the grapheme joiner, the object's place
+INVISIBLE = re.compile(
+    "[\ufffc\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
 LINE_ENDS = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
 # longer runs of combining marks are noise, and sorting them is what makes normalisation slow
 MARKS = 30
@@ -41,7 +43,12 @@ def normalise(text: str) -> str:
         everything = [node for node, _ in nodes(root)]
         kept = figures(everything)
         raw = any(node.kind in RAW and node not in kept for node in everything)
-        edits: list[Edit] = dollar_edits(text, root) + caption_edits(text, kept) + _alert_edits(text, everything)
+        edits: list[Edit] = [
+            *dollar_edits(text, root),
+            *_reference_edits(text, root),
+            *caption_edits(text, kept),
+            *_alert_edits(text, everything),
+        ]
         if not raw or turn < STRIPS:
             edits += hidden_edits(text, root) or markup_edits(text, root, kept)
         after = _settle(apply(text, edits))
@@ -109,11 +116,22 @@ def _settle(text: str) -> str:
     return _front_matter(_characters(text))
 
 
+def _reference_edits(text: str, root: Node) -> list[Edit]:
+    """The edits that drop references to characters that would be dropped (`&shy;`, `&#8203;`)."""
+    leaves = (node for node, _ in nodes(root) if node.kind == "Text" and text[node.start : node.start + 1] == "&")
+    return [(node.start, node.end, "") for node in leaves if not _seen(node.text)]
+
+
+def _seen(text: str) -> str:
+    """The text without characters that leave no mark."""
+    text = INVISIBLE.sub("", text)
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in DROPPED)
+
+
 def _characters(text: str) -> str:
     text = LINE_ENDS.sub("\n", text)
     if not text.isascii() or not text.replace("\n", "").replace("\t", "").isprintable():
-        text = INVISIBLE.sub("", text)
-        text = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in DROPPED)
+        text = _seen(text)
     if not text.isascii():
         text = unicodedata.normalize("NFC", _few_marks(text))
     lines = (line.rstrip("\t").expandtabs(4) if "\t" in line else line for line in text.split("\n"))

@@ -98,7 +98,7 @@ def audit(dataset: DatasetRef | StageRef, per_layout: int = 100, seed: int = 0, 
             wanted[name].add(number)
     if not wanted:
         raise StageError(f"{dataset.uri}: no page to audit; build the dataset first")
-    return summarise(_audited(row, read) for name in names for row in _rows(f"{uri}/{name}", wanted[name]))
+    return summarise(audited(row, read) for name in names for row in _rows(f"{uri}/{name}", wanted[name]))
 
 
 def _rows(address: str, numbers: set[int]) -> Iterable[dict[str, Any]]:
@@ -113,8 +113,8 @@ def _rows(address: str, numbers: set[int]) -> Iterable[dict[str, Any]]:
             first = end
 
 
-def _audited(row: dict[str, Any], read: Read) -> Audited | None:
-    """None where the label shows no word."""
+def audited(row: dict[str, Any], read: Read = read_page) -> Audited | None:
+    """One page of a dataset, by the names of its columns, read; None where the label shows no word."""
     style = json.loads(row["style"])
     # an English page may show Japanese words: that the engine was not told to expect them is no fault of the page
     language = "ja" if _CJK.search(row["markdown"]) else row["language"]

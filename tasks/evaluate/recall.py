@@ -62,9 +62,10 @@ def read_page(image: bytes, language: str, dpi: int) -> str:
 def missed_words(label: str, text: str) -> tuple[int, Counter[str]]:
     """How many words the label shows (each CJK character is one), and those of them that the text lacks.
 
-    A word that is broken at the end of a line is found in both halves put together, with or without a hyphen.
+    Formulas are no words: what an engine makes of their drawing says nothing of the page. A word that is broken at
+    the end of a line is found in both halves put together, with or without a hyphen.
     """
-    wanted = Counter(words(normalise(visible_text(label))))
+    wanted = Counter(words(normalise(visible_text(label, formulas=False))))
     missed = wanted - Counter(words(normalise(text)))
     if not missed:
         return wanted.total(), missed

@@ -75,5 +75,6 @@ def library_versions() -> tuple[str, ...]:
 def lay_out(page_html: PageHtml, css: str, language: str) -> Any:
     """The laid-out WeasyPrint document."""
     source = f'<html lang="{language}"><head></head><body>{page_html.html}</body></html>'
-    document = weasyprint.HTML(string=source, url_fetcher=_OwnDrawings(page_html.drawings))
-    return document.render(stylesheets=[weasyprint.CSS(string=css)])
+    fetcher = _OwnDrawings(page_html.drawings)
+    sheet = weasyprint.CSS(string=css, url_fetcher=fetcher)  # without it, a sheet fetches what it imports
+    return weasyprint.HTML(string=source, url_fetcher=fetcher).render(stylesheets=[sheet])

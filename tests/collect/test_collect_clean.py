@@ -124,6 +124,7 @@ def test_tabs_as_spaces_mean_the_same(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "clean"),
     [
+        ("a&shy;b&#8203; &#xFFFC;\ufffcc `&shy;`\n\n    &shy;\n\n&zwj;\n", "ab c `&shy;`\n\n    &shy;\n"),
         ("\ufeffcafe\u0301\u200b so\u00adft\r\nnext\r", "café soft\nnext\n"),
         ("\ttabbed\n", "    tabbed\n"),
         ("-\tone\n-\ttwo\n", "-   one\n-   two\n"),

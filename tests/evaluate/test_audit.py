@@ -32,6 +32,8 @@ from tasks.render_config import EFFECTS, RenderConfig, ScanConfig
         ("版面の設計\n", "版 面\nの設計", 1.0),
         ("[text](https://e.org/x) and ![no](a.png)\n", "text and", 1.0),
         ("word\n", "", 0.0),
+        ("one $x_1$ two $$\\frac{a}{b}$$\n\n```math\nx^2\n```\n", "one two", 1.0),
+        ("costs $5 and more\n", "costs and more", 0.75),
         ("---\n", "anything", None),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 
 from tasks.markdown import visible_text
@@ -11,11 +12,14 @@ from tasks.render.clip import Clipper
 from tasks.render.document import Span, page_spans, render_document
 from tasks.render.label import write_label
 from tasks.render.layout import PageBoxes, lay_out
-from tasks.render.page_html import DRAWING, PageHtml
+from tasks.render.page_html import DRAWING, TASK_BOX, PageHtml
 from tasks.render.reading import read_pages
 from tasks.render.sheet import css
 from tasks.render.style import draw_style
 from tasks.render_config import RenderConfig
+
+_BOXES = str.maketrans("", "", "".join(TASK_BOX.values()))
+_NOTE = re.compile(r"\[\^([^\[\]]+)\]")
 
 
 def document(markdown: str, language: str = "en", doc_id: str = "doc", family: str = "family") -> Document:
@@ -63,10 +67,13 @@ class Drawn:
 
 
 def lay(markdown: str, config: RenderConfig, language: str = "en") -> Drawn:
-    doc = document(markdown, language)
+    return lay_document(document(markdown, language), config)
+
+
+def lay_document(doc: Document, config: RenderConfig) -> Drawn:
     style = draw_style(doc, config)
-    html = PageHtml(markdown, style.measure, bool(style.code_theme), style.hyphenate)
-    layouts = read_pages(lay_out(html, css(style, language), language), html)
+    html = PageHtml(doc.markdown, style.measure, bool(style.code_theme), style.hyphenate)
+    layouts = read_pages(lay_out(html, css(style, doc.language), doc.language), html)
     return Drawn(html, layouts, page_spans(html, layouts))
 
 
@@ -85,3 +92,8 @@ def solid(text: str) -> str:
 def visible(page: Page) -> str:
     """The characters of a page's label, formulas left out."""
     return solid(visible_text(page.markdown, formulas=False))
+
+
+def as_drawn(text: str) -> str:
+    """A text without task boxes, and a footnote's mark as its name: how it is drawn."""
+    return solid(_NOTE.sub(r"\1", text.translate(_BOXES)))

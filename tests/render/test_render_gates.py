@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.server
-import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pymupdf
@@ -165,43 +160,3 @@ def test_the_deepest_nesting_that_is_let_in_is_drawn() -> None:
     for source in (nested, quoted):
         pages = render_document(document(source), small_page(1200, 900)).pages
         assert {p.reject for p in pages} <= {None, Reason.GEOMETRY}
-
-
-@contextlib.contextmanager
-def counting_server() -> Iterator[tuple[str, list[str]]]:
-    hits: list[str] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            hits.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", hits
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def test_nothing_is_fetched(tmp_path: Path) -> None:
-    secret = tmp_path / "secret.txt"
-    secret.write_text("the secret words")
-    with counting_server() as (url, hits):
-        source = (
-            f"[link]({url}/link) <{url}/auto> [file](file://{secret}) [js](javascript:x)\n\n"
-            f"`<img src={url}/img>` and \\<link rel=stylesheet href={url}/css> and &lt;script src={url}/js>\n\n"
-            f"```html\n<style>@import url({url}/import); body {{ background: url({url}/bg) }}</style>\n"
-            f"<iframe src=file://{secret}></iframe>\n```\n\n@import url({url}/text); url('{url}/text2')\n\n"
-            f'[ref] [quote"><img src={url}/break>]({url}/"><img%20src={url}/x)\n\n[ref]: {url}/ref\n'
-        )
-        from tasks.collect.clean import normalise
-
-        pages = render_document(document(normalise(source)), small_page(700, 900)).pages
-        assert {p.reject for p in pages} == {None}
-        assert hits == []
-    assert all("secret words" not in p.markdown for p in pages)

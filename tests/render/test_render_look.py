@@ -127,6 +127,16 @@ def test_addresses_and_code_are_not_hyphenated() -> None:
     assert drawn.cut_rects == []
 
 
+def test_letters_of_code_are_all_as_wide_as_each_other() -> None:
+    # TeX Gyre Cursor has an "fi" as narrow as one letter
+    config = look(columns=(1,)).model_copy(update={"fonts_code": ("TeX Gyre Cursor",)})
+    rendered = render_document(document("The `config` here.\n\n```\nconfig\nabcdef\n```\n"), config)
+    with pymupdf.open(stream=rendered.pdf) as drawing:
+        widths = [x1 - x0 for x0, _, x1, _, text, *_ in drawing[0].get_text("words") if text in ("config", "abcdef")]
+    assert len(widths) == 3
+    assert widths == pytest.approx([widths[0]] * 3, abs=0.2)
+
+
 def test_running_lines_stand_outside_the_content_box() -> None:
     config = look(header=1, footer=1).model_copy(update={"margins": (44, 48)})
     source = '# A "title", with \\\\ odd; {signs} & #\n\n' + f"{WORDS} " * 60 + "\n"
