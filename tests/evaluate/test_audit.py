@@ -30,7 +30,7 @@ from tasks.render_config import EFFECTS, RenderConfig, ScanConfig
         ("a documentation page\n", "a documen-\ntation page", 1.0),
         ("at example.org/path\n", "at exam\nple.org/path", 1.0),
         ("版面の設計\n", "版 面\nの設計", 1.0),
-        ("[text](https://e.org/x) and ![no](a.png)\n", "text and", 1.0),
+        ("[text](https://e.org/x) and\n\n![a shown caption]()\n", "text and a shown caption", 1.0),
         ("word\n", "", 0.0),
         ("one $x_1$ two $$\\frac{a}{b}$$\n\n```math\nx^2\n```\n", "one two", 1.0),
         ("costs $5 and more\n", "costs and more", 0.75),
