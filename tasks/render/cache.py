@@ -46,7 +46,8 @@ def drawing_digest() -> str:
     from tasks.render.fonts import fonts_digest
     from tasks.render.layout import library_versions
 
-    packages = (version(name) for name in ("pyromark", "pydyf", "fonttools", "ziamath", "ziafont", "latex2mathml"))
+    names = ("pyromark", "pydyf", "fonttools", "ziamath", "ziafont", "latex2mathml", "opencv-python-headless")
+    packages = (version(name) for name in names)
     return digest(*library_versions(), str(pymupdf.mupdf_version), *packages, fonts_digest())
 
 
