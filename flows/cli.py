@@ -96,8 +96,12 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--out", metavar="DIR", help="where the report goes (default: in the store)")
     counting = add("counting", _counting, "the counting study")
     counting.add_argument("--out", metavar="DIR", help="also copy the result here")
-    report = add("report", _demo, "write the report of a run; what is not finished is run first")
-    report.add_argument("--out", metavar="DIR", help="where dataset and report go (default: in the store)")
+    report = add("report", _report, "write the report of a run; what is not finished is run first")
+    report.add_argument("--out", metavar="DIR", help="where it goes (default: in the store)")
+    of = report.add_mutually_exclusive_group()
+    of.add_argument("--styles", action="store_true", help="only draw 24 pages side by side, to see what a run draws")
+    of.add_argument("--audit", metavar="URI", help="only read pages of this dataset by OCR: which words are missed?")
+    report.add_argument("--source-dir", metavar="DIR", help="with --styles: the documents that are drawn")
     return parser
 
 
@@ -165,11 +169,50 @@ def _tell(report: str, out: str | None = None) -> None:
     print(path if "://" in path else Path(path).absolute())
 
 
+def _report(arguments: argparse.Namespace) -> None:
+    if arguments.source_dir is not None and not arguments.styles:
+        raise UsageError("--source-dir goes with --styles")
+    if arguments.styles:
+        _styles(arguments)
+    elif arguments.audit is not None:
+        _audit(arguments)
+    else:
+        _demo(arguments)
+
+
+def _styles(arguments: argparse.Namespace) -> None:
+    run = _with_source(_load(arguments), arguments.source_dir)
+    from tasks.collect import collect
+    from tasks.render.contact_sheet import contact_sheet
+    from tasks.store import Folder, home
+
+    documents, _ = collect(run.collect)
+    out = Folder(arguments.out) if arguments.out else Folder(home()) / "styles"
+    out.write("styles.png", contact_sheet(run.render, documents))
+    print(f"{out.uri}/styles.png")
+
+
+def _audit(arguments: argparse.Namespace) -> None:
+    from tasks.dataset.publish import dataset_at
+    from tasks.evaluate.audit import audit, markdown
+    from tasks.store import Folder, home
+
+    found = markdown(audit(dataset_at(arguments.audit)))
+    out = Folder(arguments.out) if arguments.out else Folder(home()) / "audit"
+    out.write("audit.md", found.encode())
+    print(f"{found}\n{out.uri}/audit.md")
+
+
+def _with_source(run: RunConfig, folder: str | None) -> RunConfig:
+    """The run, with every *.md below the folder as its documents."""
+    if folder is None:
+        return run
+    source = run.collect.model_copy(update={"source": "folder", "folder": folder})
+    return run.model_copy(update={"collect": source})
+
+
 def _dataset(arguments: argparse.Namespace) -> None:
-    run = _load(arguments)
-    if arguments.source_dir is not None:
-        source = run.collect.model_copy(update={"source": "folder", "folder": arguments.source_dir})
-        run = run.model_copy(update={"collect": source})
+    run = _with_source(_load(arguments), arguments.source_dir)
     if arguments.keep_pdf:
         run = run.model_copy(update={"render": run.render.model_copy(update={"keep_pdf": True})})
     from flows.dataset import dataset_rebuild, default_out

@@ -17,7 +17,7 @@ from tasks.collect.markup import apply
 from tasks.config import CollectConfig
 from tasks.markdown import parse
 from tasks.records import Document, Reason
-from tasks.render_config import LookConfig, RenderConfig
+from tasks.render_config import LookConfig, RenderConfig, ScanConfig
 
 ONE: dict[str, object] = {"papers": ("A4",), "columns": (1,), "justify": 0, "header": 0, "footer": 0}
 LAYOUTS: dict[str, dict[str, object]] = {
@@ -51,7 +51,7 @@ def pages_of(documents: Iterable[Document], layout: str) -> list[tuple[Document,
     """Document, page number, agreement, reject and its detail of every page that the layout draws."""
     from tasks.render.document import render_document
 
-    config = RenderConfig(look=LookConfig.model_validate(LAYOUTS[layout]), dpi=36)
+    config = RenderConfig(look=LookConfig.model_validate(LAYOUTS[layout]), scan=ScanConfig(share=0), dpi=36)
     if layout in _SIZES:  # so that A4 holds two columns
         config = config.model_copy(update={"font_sizes": _SIZES[layout], "margins": (57, 76)})
     return [

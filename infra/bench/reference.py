@@ -19,12 +19,12 @@ import numpy as np
 
 from infra.bench.timing import Seconds, collected, processor, render, timed
 from tasks.records import Document
-from tasks.render_config import RenderConfig
+from tasks.render_config import RenderConfig, ScanConfig
 from tasks.statistics import ratio_interval
 
 REPEATS = 5
 WORKERS = 2
-A4 = RenderConfig(look="plain", width=794, height=1123)
+A4 = RenderConfig(look="plain", width=794, height=1123, scan=ScanConfig(share=0))
 
 
 def usual_way(documents: Sequence[Document], config: RenderConfig) -> tuple[Seconds, int]:

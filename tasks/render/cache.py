@@ -84,8 +84,9 @@ class PageFile:
         ]
         if keep_pdf:
             self.folder.write(self.pdf_name, rendered.pdf)
-        # PNG does not compress further
-        self.folder.write_table(self.name, pa.Table.from_pylist(rows, SCHEMA), compression={"image": "NONE"})
+        # images compress no further, and no two are alike
+        plain = {"compression": {"image": "NONE"}, "use_dictionary": False, "write_statistics": False}
+        self.folder.write_table(self.name, pa.Table.from_pylist(rows, SCHEMA), **plain)
 
     def read(self, doc_id: str, images: bool = True) -> list[Page]:
         """The document's pages, in order; `images` False leaves them empty."""
