@@ -172,47 +172,18 @@ def _tell(report: str, out: str | None = None) -> None:
 def _report(arguments: argparse.Namespace) -> None:
     if arguments.source_dir is not None and not arguments.styles:
         raise UsageError("--source-dir goes with --styles")
+    from flows.looking import look_at_styles, look_for_words
+
     if arguments.styles:
-        _styles(arguments)
+        print(look_at_styles(_load(arguments).of_folder(arguments.source_dir), arguments.out))
     elif arguments.audit is not None:
-        _audit(arguments)
+        print(look_for_words(arguments.audit, arguments.out))
     else:
         _demo(arguments)
 
 
-def _styles(arguments: argparse.Namespace) -> None:
-    run = _with_source(_load(arguments), arguments.source_dir)
-    from tasks.collect import collect
-    from tasks.render.contact_sheet import contact_sheet
-    from tasks.store import Folder, home
-
-    documents, _ = collect(run.collect)
-    out = Folder(arguments.out) if arguments.out else Folder(home()) / "styles"
-    out.write("styles.png", contact_sheet(run.render, documents))
-    print(f"{out.uri}/styles.png")
-
-
-def _audit(arguments: argparse.Namespace) -> None:
-    from tasks.dataset.publish import dataset_at
-    from tasks.evaluate.audit import audit, markdown
-    from tasks.store import Folder, home
-
-    found = markdown(audit(dataset_at(arguments.audit)))
-    out = Folder(arguments.out) if arguments.out else Folder(home()) / "audit"
-    out.write("audit.md", found.encode())
-    print(f"{found}\n{out.uri}/audit.md")
-
-
-def _with_source(run: RunConfig, folder: str | None) -> RunConfig:
-    """The run, with every *.md below the folder as its documents."""
-    if folder is None:
-        return run
-    source = run.collect.model_copy(update={"source": "folder", "folder": folder})
-    return run.model_copy(update={"collect": source})
-
-
 def _dataset(arguments: argparse.Namespace) -> None:
-    run = _with_source(_load(arguments), arguments.source_dir)
+    run = _load(arguments).of_folder(arguments.source_dir)
     if arguments.keep_pdf:
         run = run.model_copy(update={"render": run.render.model_copy(update={"keep_pdf": True})})
     from flows.dataset import dataset_rebuild, default_out

@@ -58,12 +58,11 @@ def recto_way(documents: Sequence[Document], config: RenderConfig) -> Seconds:
 def bench(documents: Sequence[Document]) -> None:
     """Both in turn, each warm: what is imported and loaded once is not counted."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
-        usual = partial(alone.submit, usual_way)
-        usual(documents[:2], A4).result()
+        alone.submit(usual_way, documents[:2], A4).result()
         recto_way(documents[:2], A4)
         results, pages = [], 0
         for _ in range(REPEATS):
-            theirs, pages = usual(documents, A4).result()
+            theirs, pages = alone.submit(usual_way, documents, A4).result()
             results.append((theirs, recto_way(documents, A4)))
     characters = sum(len(d.markdown) for d in documents)
     print(f"\n{len(documents)} documents, {characters:,} characters, {pages} A4 pages; {REPEATS} runs of each in turn")
@@ -71,8 +70,8 @@ def bench(documents: Sequence[Document]) -> None:
     print("| characters a second | usual way, 1 process | render stage, 2 processes | ratio | 95 % interval |")
     print("| --- | ---: | ---: | ---: | ---: |")
     for name in Seconds._fields:
-        theirs, ours = (np.array([[getattr(pair[side], name) for pair in results]]) for side in (0, 1))
-        ratio = ratio_interval(theirs, ours, [str(i) for i in range(REPEATS)], seed="bench")
-        speeds = (REPEATS * characters / seconds.sum() for seconds in (theirs, ours))
+        over, under = (np.array([[getattr(pair[side], name) for pair in results]], np.float64) for side in (0, 1))
+        ratio = ratio_interval(over, under, [str(i) for i in range(REPEATS)], seed="bench")
+        speeds = (REPEATS * characters / seconds.sum() for seconds in (over, under))
         shown = " | ".join(f"{speed:,.0f}" for speed in speeds)
         print(f"| of {name} time | {shown} | {ratio.mean:.2f} | {ratio.low:.2f} to {ratio.high:.2f} |")
