@@ -17,7 +17,7 @@ from tasks.store import Folder
 if TYPE_CHECKING:
     from tasks.render.document import Rendered
 
-VERSION = 5
+VERSION = 6
 """Raised when the code changes what a page looks like or what its label says."""
 
 SCHEMA = pa.schema(
