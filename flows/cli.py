@@ -96,8 +96,12 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--out", metavar="DIR", help="where the report goes (default: in the store)")
     counting = add("counting", _counting, "the counting study")
     counting.add_argument("--out", metavar="DIR", help="also copy the result here")
-    report = add("report", _demo, "write the report of a run; what is not finished is run first")
-    report.add_argument("--out", metavar="DIR", help="where dataset and report go (default: in the store)")
+    report = add("report", _report, "write the report of a run; what is not finished is run first")
+    report.add_argument("--out", metavar="DIR", help="where it goes (default: in the store)")
+    of = report.add_mutually_exclusive_group()
+    of.add_argument("--styles", action="store_true", help="only draw 24 pages side by side, to see what a run draws")
+    of.add_argument("--audit", metavar="URI", help="only read pages of this dataset by OCR: which words are missed?")
+    report.add_argument("--source-dir", metavar="DIR", help="with --styles: the documents that are drawn")
     return parser
 
 
@@ -165,11 +169,21 @@ def _tell(report: str, out: str | None = None) -> None:
     print(path if "://" in path else Path(path).absolute())
 
 
+def _report(arguments: argparse.Namespace) -> None:
+    if arguments.source_dir is not None and not arguments.styles:
+        raise UsageError("--source-dir goes with --styles")
+    from flows.looking import look_at_styles, look_for_words
+
+    if arguments.styles:
+        print(look_at_styles(_load(arguments).of_folder(arguments.source_dir), arguments.out))
+    elif arguments.audit is not None:
+        print(look_for_words(arguments.audit, arguments.out))
+    else:
+        _demo(arguments)
+
+
 def _dataset(arguments: argparse.Namespace) -> None:
-    run = _load(arguments)
-    if arguments.source_dir is not None:
-        source = run.collect.model_copy(update={"source": "folder", "folder": arguments.source_dir})
-        run = run.model_copy(update={"collect": source})
+    run = _load(arguments).of_folder(arguments.source_dir)
     if arguments.keep_pdf:
         run = run.model_copy(update={"render": run.render.model_copy(update={"keep_pdf": True})})
     from flows.dataset import dataset_rebuild, default_out

@@ -19,7 +19,7 @@ from tasks.config import CollectConfig
 from tasks.evaluate.audit import Audit, audited, summarise
 from tasks.markdown import parse
 from tasks.records import Document, Page, Reason, digest
-from tasks.render_config import LookConfig, RenderConfig
+from tasks.render_config import LookConfig, RenderConfig, ScanConfig
 from tasks.statistics import mean_interval
 
 ONE: dict[str, object] = {"papers": ("A4",), "columns": (1,), "justify": 0, "header": 0, "footer": 0}
@@ -54,7 +54,7 @@ def pages_of(documents: Iterable[Document], layout: str, dpi: int = 36) -> list[
     """Every page that the layout draws, kept or rejected."""
     from tasks.render.document import render_document
 
-    config = RenderConfig(look=LookConfig.model_validate(LAYOUTS[layout]), dpi=dpi)
+    config = RenderConfig(look=LookConfig.model_validate(LAYOUTS[layout]), scan=ScanConfig(share=0), dpi=dpi)
     if layout in _SIZES:  # so that A4 holds two columns
         config = config.model_copy(update={"font_sizes": _SIZES[layout], "margins": (57, 76)})
     return [(d, page) for d in documents for page in render_document(d, config).pages]

@@ -25,7 +25,7 @@ from tasks.statistics import mean_interval, paired_difference
 PAGES = 40
 CLEAN = "clean"
 KINDS: Mapping[str, RenderConfig] = {
-    CLEAN: RenderConfig(),
+    CLEAN: RenderConfig(scan=ScanConfig(share=0)),
     **{name: RenderConfig(scan=ScanConfig(share=1, effects={name: 1.0})) for name in EFFECTS},
     "as drawn": RenderConfig(scan=ScanConfig(share=1)),
     "every effect": RenderConfig(scan=ScanConfig(share=1, effects=dict.fromkeys(EFFECTS, 1.0))),
@@ -45,7 +45,7 @@ def pages(count: int) -> Iterator[Shown]:
     """Pages that are kept and show some text, one of each document, documents in the order of a digest."""
     documents, _ = collect(CollectConfig())
     for document in sorted(documents, key=lambda d: digest("legibility", d.doc_id))[:count]:
-        rendered = render_document(document, RenderConfig())
+        rendered = render_document(document, KINDS[CLEAN])
         kept = [page for page in rendered.pages if not page.reject and len(page.markdown) > 300]
         if kept:
             page = min(kept, key=lambda p: digest("legibility", p.doc_id, str(p.page_num)))

@@ -183,6 +183,13 @@ class RunConfig(Config):
     grpo: GrpoConfig = GrpoConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
 
+    def of_folder(self, folder: str | None) -> RunConfig:
+        """The run, with every *.md below a folder as its documents; None changes nothing."""
+        if folder is None:
+            return self
+        source = self.collect.model_copy(update={"source": "folder", "folder": folder})
+        return self.model_copy(update={"collect": source})
+
 
 class SftRun(Config):
     """What decides an SFT adapter, its dataset apart."""

@@ -31,7 +31,7 @@ class ScanConfig(Config):
     A range is the smallest and the largest value that may be drawn; equal ends fix it.
     """
 
-    share: float = Field(0.0, ge=0, le=1, description="Share of the pages that look scanned, drawn page by page")
+    share: float = Field(0.25, ge=0, le=1, description="Share of the pages that look scanned, drawn page by page")
     effects: dict[Effect, Annotated[float, Field(ge=0, le=1)]] = Field(
         {name: _OFTEN.get(name, 0.3) for name in EFFECTS},
         description="Chance of each effect on such a page; an effect that is not named has none",

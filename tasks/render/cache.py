@@ -17,7 +17,7 @@ from tasks.store import Folder
 if TYPE_CHECKING:
     from tasks.render.document import Rendered
 
-VERSION = 6
+VERSION = 7
 """Raised when the code changes what a page looks like or what its label says."""
 
 SCHEMA = pa.schema(
@@ -46,7 +46,8 @@ def drawing_digest() -> str:
     from tasks.render.fonts import fonts_digest
     from tasks.render.layout import library_versions
 
-    packages = (version(name) for name in ("pyromark", "pydyf", "fonttools", "ziamath", "ziafont", "latex2mathml"))
+    names = ("pyromark", "pydyf", "fonttools", "ziamath", "ziafont", "latex2mathml", "opencv-python-headless")
+    packages = (version(name) for name in names)
     return digest(*library_versions(), str(pymupdf.mupdf_version), *packages, fonts_digest())
 
 
@@ -83,8 +84,9 @@ class PageFile:
         ]
         if keep_pdf:
             self.folder.write(self.pdf_name, rendered.pdf)
-        # PNG does not compress further
-        self.folder.write_table(self.name, pa.Table.from_pylist(rows, SCHEMA), compression={"image": "NONE"})
+        # images compress no further, and no two are alike
+        plain = {"compression": {"image": "NONE"}, "use_dictionary": False, "write_statistics": False}
+        self.folder.write_table(self.name, pa.Table.from_pylist(rows, SCHEMA), **plain)
 
     def read(self, doc_id: str, images: bool = True) -> list[Page]:
         """The document's pages, in order; `images` False leaves them empty."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 from PIL import Image, ImageDraw
 
@@ -19,8 +18,8 @@ _COLUMNS = 6
 _GROUND, _EDGE, _REJECTED = "#8a8f98", "#333", "#c62828"
 
 
-def contact_sheet(config: RenderConfig, documents: Sequence[Document], out: Path, count: int = 24) -> Path:
-    """Write a PNG of `count` pages, each the fullest page of one of `documents`, spread evenly over them.
+def contact_sheet(config: RenderConfig, documents: Sequence[Document], count: int = 24) -> bytes:
+    """A PNG of `count` pages, each the fullest page of one of `documents`, spread evenly over them.
 
     The frame of a rejected page is red.
     """
@@ -39,9 +38,9 @@ def contact_sheet(config: RenderConfig, documents: Sequence[Document], out: Path
         sheet.paste(tile, (x, y))
         colour, frame = (_REJECTED, 4) if page.reject else (_EDGE, 1)
         pen.rectangle((x - 1, y - 1, x + tile.width, y + tile.height), outline=colour, width=frame)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    out = io.BytesIO()
     sheet.save(out, format="PNG")
-    return out
+    return out.getvalue()
 
 
 def _fullest(pages: Sequence[Page]) -> Page:

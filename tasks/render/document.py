@@ -93,7 +93,8 @@ def _source_start(page_html: PageHtml, ordinal: int) -> int:
 
 def _font_fault(drawing: Any, style: Style, page_html: PageHtml) -> str:
     """Why the fonts that were drawn are not those that were asked for; "" when they are."""
-    drawn = {font[3] for page in drawing for font in page.get_fonts()}
+    pages = {drawing.xref_get_key(page.xref, "Resources"): page for page in drawing}  # most share theirs
+    drawn = {font[3] for page in pages.values() for font in page.get_fonts()}
     if strange := sorted(name for name in drawn if not is_one_of(name, style.families)):
         return f"drawn with {', '.join(strange)}"
     body = (style.family, bold_family(style.family))

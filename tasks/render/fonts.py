@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+from collections import defaultdict
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -62,13 +64,20 @@ def isolate() -> None:
     os.environ["FONTCONFIG_FILE"] = str(FONTCONFIG_FILE)
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Files of an installed family, and what they can draw: ranges of characters in hexadecimal ("20-7e")."""
+
+    paths: tuple[Path, ...]
+    charsets: tuple[str, ...]
+
+
 @cache
-def installed() -> dict[str, tuple[Path, ...]]:
-    """Font files of every family pages may be drawn with."""
-    command = ["fc-list", ":", "family", "file"]
+def installed() -> dict[str, Family]:
+    """Every family pages may be drawn with, as fontconfig knows it."""
     try:
         listing = subprocess.run(
-            command,
+            ["fc-list", "--format", "%{family}\t%{file}\t%{charset}\n"],
             env={**os.environ, "FONTCONFIG_FILE": str(FONTCONFIG_FILE)},
             capture_output=True,
             text=True,
@@ -76,12 +85,12 @@ def installed() -> dict[str, tuple[Path, ...]]:
         ).stdout
     except FileNotFoundError:
         raise StageError("fc-list is not installed; install the package fontconfig") from None
-    found: dict[str, set[Path]] = {}
-    for line in listing.splitlines():
-        path, _, families = line.partition(": ")
+    paths, charsets = defaultdict[str, set[Path]](set), defaultdict[str, set[str]](set)
+    for families, path, charset in (line.split("\t") for line in listing.splitlines()):
         for family in families.split(","):
-            found.setdefault(family.strip(), set()).add(Path(path).resolve())
-    return {family: tuple(sorted(paths)) for family, paths in found.items()}
+            paths[family].add(Path(path).resolve())
+            charsets[family].add(charset)
+    return {family: Family(tuple(sorted(paths[family])), tuple(sorted(charsets[family]))) for family in paths}
 
 
 def require(families: tuple[str, ...]) -> None:
@@ -96,19 +105,20 @@ def require(families: tuple[str, ...]) -> None:
 @cache
 def fonts_digest() -> str:
     """Digest of the bytes of every font file a page may be drawn with."""
-    files = sorted({p for family in PACKAGES for p in installed().get(family, ())})
+    files = sorted({p for family in PACKAGES for p in _family(family).paths})
     return digest(*(hashlib.sha256(p.read_bytes()).hexdigest() for p in files))
+
+
+def _family(name: str) -> Family:
+    return installed().get(name, Family((), ()))
 
 
 @cache
 def _coverage(family: str) -> frozenset[int]:
-    from fontTools.ttLib import TTCollection, TTFont
-
     covered: set[int] = set()
-    for path in installed().get(family, ()):
-        faces = TTCollection(path, lazy=True).fonts[:1] if path.suffix == ".ttc" else [TTFont(path, lazy=True)]
-        for face in faces:
-            covered |= set(face.getBestCmap())
+    for charset in _family(family).charsets:
+        for first, _, last in (piece.partition("-") for piece in charset.split()):
+            covered.update(range(int(first, 16), int(last or first, 16) + 1))
     return frozenset(covered)
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from typing import Any
 
+import cv2
 import numpy as np
 import pymupdf
+from numpy.typing import NDArray
 
 from tasks.records import digest
 from tasks.render.scan import Scan, back_of, draw_scan, fitted
 from tasks.render.style import Style
 from tasks.render_config import RenderConfig
+
+_HEADER = 33  # bytes of a PNG before which its resolution cannot stand
+_INCH = 0.0254  # metres
 
 
 def page_image(pdf_page: Any, doc_id: str, style: Style, config: RenderConfig) -> tuple[bytes, str]:
@@ -22,7 +29,7 @@ def page_image(pdf_page: Any, doc_id: str, style: Style, config: RenderConfig) -
     pixmap = pdf_page.get_pixmap(dpi=style.dpi, alpha=False)
     found = scan_image(pdf_page, pixmap, doc_id, style, config)
     if found is None:
-        return pixmap.tobytes("png"), style.to_json()
+        return png(_pixels(pixmap), style.dpi), style.to_json()
     image, scan = found
     return image, json.dumps({**json.loads(style.to_json()), "scan": scan.drawn()}, sort_keys=True)
 
@@ -48,6 +55,20 @@ def scan_image(
     return scanned(page, scan, back, style.dpi, seed), scan
 
 
-def _pixels(pixmap: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def png(pixels: NDArray[np.uint8], dpi: int) -> bytes:
+    """PNG of RGB pixels (height, width, 3); of one channel where all three are the same.
+
+    Rows are not filtered: on pages of text that is both smaller and four times as fast.
+    """
+    red, green, blue = cv2.split(pixels)
+    grey = np.array_equal(red, green) and np.array_equal(red, blue)
+    options = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
+    encoded = cv2.imencode(".png", red if grey else cv2.merge((blue, green, red)), options)[1].tobytes()
+    resolution = struct.pack(">4sIIB", b"pHYs", *[round(dpi / _INCH)] * 2, 1)
+    chunk = struct.pack(">I", len(resolution) - 4) + resolution + struct.pack(">I", zlib.crc32(resolution))
+    return encoded[:_HEADER] + chunk + encoded[_HEADER:]
+
+
+def _pixels(pixmap: Any) -> NDArray[np.uint8]:
     shape = (pixmap.height, pixmap.width) if pixmap.n == 1 else (pixmap.height, pixmap.width, pixmap.n)
     return np.frombuffer(pixmap.samples, np.uint8).reshape(shape)

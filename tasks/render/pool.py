@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import logging
 import multiprocessing
 import os
@@ -42,6 +43,7 @@ def _start_worker() -> None:
     logging.getLogger("weasyprint").setLevel(logging.ERROR)  # a missing glyph is a named reject
     signal.signal(signal.SIGALRM, _alarm)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    gc.freeze()  # modules are not looked through again for every document
 
 
 def draw(document: Document, config: RenderConfig, file: PageFile) -> Reject | None:
@@ -109,7 +111,8 @@ def _drain(
     task: Callable[[Document, RenderConfig, PageFile], Reject | None],
 ) -> Iterator[Outcome]:
     """Work through `source` until it is empty or a process dies; then those in flight become suspects."""
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", "tasks.render.document"])  # a second of imports, once for all workers
     running: dict[Future[Reject | None], tuple[Document, PageFile]] = {}
     with ProcessPoolExecutor(min(workers, len(source)), mp_context=context, initializer=_start_worker) as pool:
         while source or running:

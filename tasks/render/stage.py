@@ -72,6 +72,7 @@ def _draw(folder: Folder, config: RenderConfig, documents: StageRef, batch: str,
         for d in chosen
         if not (f := files[d.doc_id]).done or (config.keep_pdf and not f.folder.exists(f.pdf_name))
     ]
+    work.sort(key=lambda item: -len(item[0].markdown))  # so that no process is left with the longest at the end
     drawn = track(
         draw_all(work, config, workers),
         f"draw {batch}",

@@ -14,10 +14,10 @@ from tasks.records import Document, Reason, Reject, StageRef, digest
 from tasks.render.cache import page_file
 from tasks.render.document import render_document
 from tasks.render.stage import draw_stage, render_stage
-from tasks.render_config import RenderConfig
+from tasks.render_config import RenderConfig, ScanConfig
 from tasks.store import Folder, finish, home, write_documents
 
-LOOK = RenderConfig(width=300, height=160, dpi=36, font_sizes=(10,), margins=(12, 12))
+LOOK = RenderConfig(width=300, height=160, dpi=36, font_sizes=(10,), margins=(12, 12), scan=ScanConfig(share=0))
 
 
 def documents(count: int = 8) -> list[Document]:

@@ -186,7 +186,7 @@ def test_a_scanned_page_is_read_as_well_as_a_clean_one() -> None:
             word_recall(page.markdown, read_page(page.image, "en", 150)) or 0
             for page in render_document(document, config).pages
         ]
-        for config in (RenderConfig(), RenderConfig(scan=scan))
+        for config in (RenderConfig(scan=ScanConfig(share=0)), RenderConfig(scan=scan))
     )
     assert min(clean) > 0.97
     assert all(after > before - 0.03 for before, after in zip(clean, scanned, strict=True))

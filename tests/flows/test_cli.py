@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from flow_documents import write_documents
+from PIL import Image
 
 RECTO = str(Path(sys.executable).with_name("recto"))
 
@@ -71,6 +72,8 @@ def bad(tmp_path: Path) -> dict[str, tuple[list[str], str]]:
         "no dataset": (["train", "--dataset", str(tmp_path / "empty")], "no published dataset"),
         "unknown system": (["evaluate", "--dataset", good, "--systems", "abbyy"], "unknown system 'abbyy'"),
         "no benchmark there": (["evaluate", "--bench", "olmocr", "--bench-dir", str(tmp_path / "empty")], "empty"),
+        "no dataset to audit": (["report", "--audit", str(tmp_path / "empty")], "no published dataset"),
+        "a folder and no styles": (["report", "--source-dir", good], "--styles"),
         "no verb": ([], "VERB"),
     }
 
@@ -88,6 +91,8 @@ CASES = (
     "no dataset",
     "unknown system",
     "no benchmark there",
+    "no dataset to audit",
+    "a folder and no styles",
     "no verb",
 )
 
@@ -140,6 +145,29 @@ def test_a_dataset_of_a_folder(env: dict[str, str], tmp_path: Path) -> None:
         assert f"{stage} " in log
     assert " done: " not in log
     assert {p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
+
+
+def test_the_styles_of_a_run_are_drawn_side_by_side(tmp_path: Path) -> None:
+    source = write_documents(tmp_path / "source", 2)
+    command = ("report", "--styles", "--source-dir", str(source), "--out", str(tmp_path / "sheet"))
+    done = recto(*command, env={**os.environ, "RECTO_HOME": str(tmp_path / "home")})
+    assert done.returncode == 0, done.stderr
+    told = Path(done.stdout.splitlines()[-1])
+    assert told == tmp_path / "sheet" / "styles.png"
+    with Image.open(told) as sheet:
+        assert len(sheet.getcolors(sheet.width * sheet.height) or []) > 20
+
+
+def test_a_dataset_is_audited_by_ocr(env: dict[str, str], tmp_path: Path) -> None:
+    source = write_documents(tmp_path / "source", 1)
+    built = recto("dataset", "--source-dir", str(source), "--out", str(tmp_path / "pages"), env=env)
+    assert built.returncode == 0, built.stderr
+    done = recto("report", "--audit", str(tmp_path / "pages"), "--out", str(tmp_path / "told"), env=env)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == str(tmp_path / "told" / "audit.md")
+    table = (tmp_path / "told" / "audit.md").read_text()
+    assert "| language | en |" in table
+    assert table in done.stdout
 
 
 def test_a_folder_with_one_bad_document_still_makes_a_dataset(env: dict[str, str], tmp_path: Path) -> None:

@@ -29,7 +29,16 @@ def document(markdown: str, language: str = "en", doc_id: str = "doc", family: s
 def small_page(width: int = 300, height: int = 140, **more: object) -> RenderConfig:
     """Pages of a few lines, so that everything meets a page break; drawn coarsely, for no eye looks at them."""
     return RenderConfig.model_validate(
-        {"width": width, "height": height, "dpi": 36, "font_sizes": (10,), "margins": (12, 12), "look": "plain", **more}
+        {
+            "width": width,
+            "height": height,
+            "dpi": 36,
+            "font_sizes": (10,),
+            "margins": (12, 12),
+            "look": "plain",
+            "scan": {"share": 0},
+            **more,
+        }
     )
 
 

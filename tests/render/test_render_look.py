@@ -18,7 +18,7 @@ from tasks.render.document import render_document
 from tasks.render.fonts import PACKAGES, bold_family, is_one_of
 from tasks.render.layout import PageBoxes
 from tasks.render.style import PAPERS, draw_style
-from tasks.render_config import LookConfig, RenderConfig
+from tasks.render_config import LookConfig, RenderConfig, ScanConfig
 
 WORDS = "Internationalization of representative documentation necessitates comprehensive characterization"
 DOCS = [document("# Title\n\ntext\n", "ja" if i % 4 == 0 else "en", f"doc{i}") for i in range(400)]
@@ -49,7 +49,7 @@ def test_every_range_is_drawn_from_and_everything_drawn_is_on_the_page() -> None
     assert len(RenderConfig().fonts_en) >= 10
     assert len(RenderConfig().fonts_ja) >= 4
     assert {bool(s.header) for s in styles} == {bool(s.footer) for s in styles} == {True, False}
-    (page,) = render_document(DOCS[1], RenderConfig(dpi=36)).pages
+    (page,) = render_document(DOCS[1], RenderConfig(dpi=36, scan=ScanConfig(share=0))).pages
     assert json.loads(page.style) == json.loads(draw_style(DOCS[1], RenderConfig(dpi=36)).to_json())
 
 
