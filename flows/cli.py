@@ -96,8 +96,11 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--out", metavar="DIR", help="where the report goes (default: in the store)")
     counting = add("counting", _counting, "the counting study")
     counting.add_argument("--out", metavar="DIR", help="also copy the result here")
-    report = add("report", _demo, "write the report of a run; what is not finished is run first")
-    report.add_argument("--out", metavar="DIR", help="where dataset and report go (default: in the store)")
+    report = add("report", _report, "write the report of a run, what is not finished being run first; or of a dataset")
+    report.add_argument("--dataset", metavar="URI", help="look through this one: folder or URI, or Hub repo@revision")
+    report.add_argument(
+        "--out", metavar="PATH", help="where dataset and report go; the HTML file of --dataset (default: in the store)"
+    )
     return parser
 
 
@@ -148,6 +151,22 @@ def _demo(arguments: argparse.Namespace) -> None:
     out = Folder(arguments.out) if arguments.out else Folder(home()) / "demo"
     done = pipeline(run, (out / "dataset").uri)
     _tell(done.uri, out.uri)
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    if arguments.dataset is None:
+        return _demo(arguments)
+    if arguments.run:
+        raise UsageError("report --dataset reads no run configuration; leave --run out")
+    from tasks.dataset.browse.document import browse
+    from tasks.dataset.publish import dataset_at
+    from tasks.store import Folder, home
+
+    dataset = dataset_at(arguments.dataset)
+    out = Folder(arguments.out or f"{home()}/browse/{dataset.digest}.html")
+    folder, _, name = out.uri.rpartition("/")
+    Folder(folder or ".").write(name, browse(dataset).encode())
+    print(out.uri if "://" in out.uri else Path(out.uri).absolute())
 
 
 def _tell(report: str, out: str | None = None) -> None:

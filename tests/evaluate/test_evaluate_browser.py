@@ -123,7 +123,7 @@ def test_everything_is_reached_by_tab(browser: Any, four: Path) -> None:
         shown.page.keyboard.press("Tab")
         reached.add(
             shown.page.evaluate(
-                "[document.activeElement.tagName, document.activeElement.dataset.control || '',"
+                "[document.activeElement.tagName, Object.values(document.activeElement.dataset)[0] || '',"
                 " document.activeElement.closest('.pagelist') ? 'list' : ''].join(' ').trim()"
             )
         )
@@ -142,15 +142,15 @@ def test_pages_are_sorted_and_filtered(browser: Any, four: Path) -> None:
     assert shown.names[0] == "doc2"
     choose("[data-control=sort]", "family")
     assert shown.names == ["doc0", "doc1", "doc2", "doc3"]
-    choose("[data-control=language]", "ja")
+    choose("[data-filter=language]", "ja")
     assert shown.names == ["doc1", "doc3"]
     assert shown.page.locator("[data-control=count]").text_content() == "2 of 4 pages"
-    choose("[data-control=feature]", "code")
+    choose("[data-filter=feature]", "code")
     assert shown.names == []
     shown.page.keyboard.press("Escape")
     shown.page.locator("h1").click()
     shown.page.keyboard.press("j")
-    choose("[data-control=language]", "")
+    choose("[data-filter=language]", "")
     assert shown.names == ["doc2"]
     assert shown.trouble == []
 

@@ -9,10 +9,12 @@ import pytest
 from evaluation_inputs import FACTS, Tags, content_of, labelled, png, set_page, system_read
 from PIL import Image
 
-from tasks.evaluate.report import stage as report
-from tasks.evaluate.report.explorer import MOST_PAGES, by_change, data_uri, in_words
-from tasks.evaluate.report.marked import MAX_CHARS, beginning, marked, visible
+from tasks.evaluate.report.explorer import MOST_PAGES, by_change, in_words
+from tasks.evaluate.report.marked import marked
 from tasks.evaluate.report.stage import render_report
+from tasks.html import frame
+from tasks.html.images import data_uri
+from tasks.html.text import MAX_CHARS, beginning, visible
 from tasks.scoring.facts import Fact
 
 
@@ -80,7 +82,7 @@ def test_a_report_has_a_size_and_says_which_pages_it_holds(tmp_path: Path, monke
     content = content_of(tmp_path, pages, reads)
     assert len(content.views) == MOST_PAGES
     assert content.views[0].page.page_id == "p0", "the largest change"
-    monkeypatch.setattr(report, "MOST_BYTES", 200_000)
+    monkeypatch.setattr(frame, "MOST_BYTES", 200_000)
     html = render_report(content)
     assert 150_000 < len(html.encode()) < 300_000
     assert "94,000 more characters" in html
