@@ -155,7 +155,8 @@ def _demo(arguments: argparse.Namespace) -> None:
 
 def _report(arguments: argparse.Namespace) -> None:
     if arguments.dataset is None:
-        return _demo(arguments)
+        _demo(arguments)
+        return
     if arguments.run:
         raise UsageError("report --dataset reads no run configuration; leave --run out")
     from tasks.dataset.browse.document import browse

@@ -1,20 +1,15 @@
 from __future__ import annotations
 
-import base64
-import io
-import random
 from pathlib import Path
 
 import pytest
-from evaluation_inputs import FACTS, Tags, content_of, labelled, png, set_page, system_read
-from PIL import Image
+from evaluation_inputs import FACTS, Tags, content_of, labelled, set_page, system_read
 
 from tasks.evaluate.report.explorer import MOST_PAGES, by_change, in_words
 from tasks.evaluate.report.marked import marked
 from tasks.evaluate.report.stage import render_report
 from tasks.html import frame
-from tasks.html.images import data_uri
-from tasks.html.text import MAX_CHARS, beginning, visible
+from tasks.html.text import MAX_CHARS
 from tasks.scoring.facts import Fact
 
 
@@ -43,31 +38,6 @@ def test_marks_show_what_differs() -> None:
     assert marked("東京と", "東京に") == "東京<ins>と</ins>"
     assert marked("same", "same") == "same"
     assert marked("x " * MAX_CHARS, "x").endswith(f"{MAX_CHARS:,} more characters")
-
-
-def test_control_characters_are_shown_and_do_nothing() -> None:
-    assert visible("a\0b\x1b[31m\tc\r\nd\u202ee") == "a␀b␛[31m\tc\nd\ufffde"
-    assert visible("\ud800") == "\ufffd"
-    assert beginning("x" * (MAX_CHARS + 1)) == f"{'x' * MAX_CHARS}\n… 1 more characters"
-
-
-def test_wide_images_are_made_smaller() -> None:
-    assert data_uri(png("x", 3_000, 30))[1:] == (760, 8)
-    small = png("x", 256, 96)
-    uri, width, height = data_uri(small)
-    assert (width, height) == (256, 96)
-    assert base64.b64decode(uri.removeprefix("data:image/png;base64,")) == small
-    assert data_uri(png("x", 30, 5_000))[2] == 1_600
-
-
-def noise(size: tuple[int, int], seed: int) -> bytes:
-    sink = io.BytesIO()
-    Image.frombytes("L", size, random.Random(seed).randbytes(size[0] * size[1])).save(sink, "PNG")
-    return sink.getvalue()
-
-
-def test_an_image_that_cannot_be_pressed_is_bounded_all_the_same() -> None:
-    assert len(data_uri(noise((1_240, 1_754), 0))[0]) < 400_000
 
 
 def test_pages_come_by_change_whatever_its_sign() -> None:
