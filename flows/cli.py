@@ -159,15 +159,11 @@ def _report(arguments: argparse.Namespace) -> None:
         return
     if arguments.run:
         raise UsageError("report --dataset reads no run configuration; leave --run out")
-    from tasks.dataset.browse.document import browse
+    from tasks.dataset.browse.document import write_browser
     from tasks.dataset.publish import dataset_at
-    from tasks.store import Folder, home
 
-    dataset = dataset_at(arguments.dataset)
-    out = Folder(arguments.out or f"{home()}/browse/{dataset.digest}.html")
-    folder, _, name = out.uri.rpartition("/")
-    Folder(folder or ".").write(name, browse(dataset).encode())
-    print(out.uri if "://" in out.uri else Path(out.uri).absolute())
+    path = write_browser(dataset_at(arguments.dataset), arguments.out)
+    print(path if "://" in path else Path(path).absolute())
 
 
 def _tell(report: str, out: str | None = None) -> None:

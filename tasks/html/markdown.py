@@ -34,7 +34,8 @@ def _html(node: Node, source: str, depth: int) -> Markup:
         case "Paragraph" if not inside.strip():
             return inside
         case "Paragraph":
-            return Markup("<p>{}</p>").format(inside)
+            alone = [child.kind for child in node.children] == ["Image"]
+            return Markup("<p{}>{}</p>").format(Markup(' class="box"') if alone else "", inside)
         case "Heading":
             return Markup('<p class="h{}">{}</p>').format(node.arg, inside)
         case "CodeBlock":

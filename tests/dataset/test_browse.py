@@ -146,7 +146,8 @@ def test_the_command_writes_the_file_and_says_where(
     assert {path.read_text() for path in told} == {browse(dataset)}
     assert main(["report", "--dataset", str(tmp_path / "sub")]) == 2
     assert main(["report", "--dataset", dataset.uri, "--run", "x.toml"]) == 2
-    assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == ["recto", "recto"]
+    assert main(["report", "--dataset", dataset.uri, "--out", str(tmp_path)]) == 2
+    assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == ["recto"] * 3
 
 
 def test_a_dataset_in_a_bucket_is_browsed(s3: str, tmp_path: Path) -> None:

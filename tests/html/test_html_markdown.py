@@ -36,8 +36,8 @@ class Parsed(HTMLParser):
         ("```py\nx < 1\n```", "<pre>x &lt; 1\n</pre>"),
         (r"so $\frac{a}{b}$", r'<p>so <code class="formula">\frac{a}{b}</code></p>'),
         ("```math\nx^2\n```", '<pre class="formula">x^2\n</pre>'),
-        ("![A cat](cat.png)", '<p><span class="picture">A cat</span></p>'),
-        ("![]()", '<p><span class="picture">image</span></p>'),
+        ("![A cat](cat.png)", '<p class="box"><span class="picture">A cat</span></p>'),
+        ("see ![]()", '<p>see <span class="picture">image</span></p>'),
         ("[here](https://a.example)", '<p><span class="link" title="https://a.example">here</span></p>'),
         (
             "| a | b |\n|---|---|\n| 1 | 2 |",

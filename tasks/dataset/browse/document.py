@@ -11,8 +11,8 @@ from tasks.dataset.browse.views import CONTEXT, WHOLE, page_views
 from tasks.dataset.reading import DOCUMENTS_FILE, dataset_folder, rows
 from tasks.html.frame import environment, first_that_fit, inline
 from tasks.html.text import plural, visible
-from tasks.records import StageRef
-from tasks.store import Folder, finished
+from tasks.records import StageRef, UsageError
+from tasks.store import Folder, finished, home
 
 MOST_PAGES = 200
 _HERE = Path(__file__).parent
@@ -55,6 +55,19 @@ def browse(dataset: StageRef) -> str:
         whole=WHOLE,
         **inline(_HERE / "browse.js", _HERE / "browse.css"),
     )
+
+
+def write_browser(dataset: StageRef, out: str | None = None) -> str:
+    """Write `browse(dataset)` to the file or URI `out`, by default one in the store; gives its path.
+
+    Raises UsageError where `out` is a folder.
+    """
+    path = out or f"{home()}/browse/{dataset.digest}.html"
+    if path.endswith("/") or Path(path).is_dir():
+        raise UsageError(f"{path}: a folder; name the HTML file")
+    folder, slash, name = path.rpartition("/")
+    Folder(folder + slash or ".").write(name, browse(dataset).encode())
+    return path
 
 
 def _documents(folder: Folder) -> Counter[tuple[str, str, str]]:
