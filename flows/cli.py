@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.environment import prepare, quiet_tracebacks
 from tasks.records import StageError, UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     verb: Verb = arguments.verb
     try:
-        _prepare_environment()
+        prepare()
         verb(arguments)
     except UsageError as e:
         return _fail(2, e)
@@ -96,45 +96,14 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--out", metavar="DIR", help="where the report goes (default: in the store)")
     counting = add("counting", _counting, "the counting study")
     counting.add_argument("--out", metavar="DIR", help="also copy the result here")
-    report = add("report", _report, "write the report of a run; what is not finished is run first")
-    report.add_argument("--out", metavar="DIR", help="where it goes (default: in the store)")
+    report = add("report", _report, "write the report of a run, what is not finished being run first; or look at pages")
+    report.add_argument("--out", metavar="PATH", help="where it goes: a folder, or the HTML file of --dataset")
     of = report.add_mutually_exclusive_group()
+    of.add_argument("--dataset", metavar="URI", help="look through this one: folder or URI, or Hub repo@revision")
     of.add_argument("--styles", action="store_true", help="only draw 24 pages side by side, to see what a run draws")
     of.add_argument("--audit", metavar="URI", help="only read pages of this dataset by OCR: which words are missed?")
     report.add_argument("--source-dir", metavar="DIR", help="with --styles: the documents that are drawn")
     return parser
-
-
-def _prepare_environment() -> None:
-    """Prefect keeps its own state in the store, starts its server by itself, and reports to nobody."""
-    from tasks.store import home
-
-    if "://" not in home():
-        try:
-            Path(home()).mkdir(parents=True, exist_ok=True)
-        except OSError as e:
-            raise UsageError(f"RECTO_HOME {home()}: {e.strerror}; name a folder that can be written") from None
-        os.environ.setdefault("PREFECT_HOME", str(Path(home()).absolute() / "prefect"))
-    os.environ.setdefault("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "true")
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("DO_NOT_TRACK", "1")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-
-
-def _quiet_tracebacks() -> None:
-    """An error is told once, by `main`, in one line: not again by each of Prefect's loggers."""
-
-    class OneLine(logging.Filter):
-        def filter(self, record: logging.LogRecord) -> bool:
-            record.exc_info = None
-            return record.levelno < logging.ERROR
-
-    import prefect.logging  # noqa: F401  (sets the handlers up)
-
-    if not os.environ.get("RECTO_DEBUG"):
-        for name in ("prefect.flow_runs", "prefect.task_runs"):
-            logging.getLogger(name).addFilter(OneLine())
 
 
 def _load(arguments: argparse.Namespace, default: str | None = None) -> RunConfig:
@@ -148,7 +117,7 @@ def _demo(arguments: argparse.Namespace) -> None:
     from flows.pipeline import pipeline
     from tasks.store import Folder, home
 
-    _quiet_tracebacks()
+    quiet_tracebacks()
     out = Folder(arguments.out) if arguments.out else Folder(home()) / "demo"
     done = pipeline(run, (out / "dataset").uri)
     _tell(done.uri, out.uri)
@@ -172,9 +141,13 @@ def _tell(report: str, out: str | None = None) -> None:
 def _report(arguments: argparse.Namespace) -> None:
     if arguments.source_dir is not None and not arguments.styles:
         raise UsageError("--source-dir goes with --styles")
-    from flows.looking import look_at_styles, look_for_words
+    if arguments.dataset is not None and arguments.run:
+        raise UsageError("report --dataset reads no run configuration; leave --run out")
+    from flows.looking import look_at_styles, look_for_words, look_through
 
-    if arguments.styles:
+    if arguments.dataset is not None:
+        print(look_through(arguments.dataset, arguments.out))
+    elif arguments.styles:
         print(look_at_styles(_load(arguments).of_folder(arguments.source_dir), arguments.out))
     elif arguments.audit is not None:
         print(look_for_words(arguments.audit, arguments.out))
@@ -194,7 +167,7 @@ def _dataset(arguments: argparse.Namespace) -> None:
     out = Folder(arguments.out) if arguments.out else default_out(run)
     check_out(out)
     collect_stage(run.collect)  # a folder that cannot be used is said before a server starts
-    _quiet_tracebacks()
+    quiet_tracebacks()
     built = dataset_rebuild(run, out.uri)
     counts, sides = built.pages.rendered.counts, built.pages.split.counts
     agreeing, kept = (100 * float(counts[name]) for name in ("agreement >= 0.98", "kept share"))
@@ -245,7 +218,7 @@ def _train(arguments: argparse.Namespace) -> None:
     dataset_at(arguments.dataset)
     from flows.training import train
 
-    _quiet_tracebacks()
+    quiet_tracebacks()
     done = train(arguments.dataset, run)
     print(f"sft: {done.sft.uri}\ngrpo: {done.grpo.uri}")
     _tell(done.report.uri)
@@ -258,7 +231,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from flows.evaluation import check, evaluate
 
     check(run, arguments.dataset or "", arguments.adapters, arguments.bench or "", arguments.bench_dir)
-    _quiet_tracebacks()
+    quiet_tracebacks()
     done = evaluate(arguments.dataset or "", arguments.adapters, run, arguments.bench or "", arguments.bench_dir)
     _tell(done.uri, arguments.out)
 
@@ -286,7 +259,7 @@ def _counting(arguments: argparse.Namespace) -> None:
     from flows.counting import counting_study
     from tasks.store import Folder
 
-    _quiet_tracebacks()
+    quiet_tracebacks()
     done = counting_study(config)
     if arguments.out:
         Folder(done.uri).pull(Path(arguments.out))

@@ -1,11 +1,21 @@
-"""Looking at pages without a run: what styles are drawn, and whether OCR finds the words of labels."""
+"""Looking at pages without a run: a dataset to look through, what styles are drawn, whether OCR finds the words."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from tasks.collect import collect
 from tasks.config import RunConfig
 from tasks.dataset.publish import dataset_at
 from tasks.store import Folder, home
+
+
+def look_through(dataset: str, out: str | None) -> str:
+    """Where the HTML file of a published dataset is: `out`, or in the store."""
+    from tasks.dataset.browse.document import write_browser
+
+    path = write_browser(dataset_at(dataset), out)
+    return path if "://" in path else str(Path(path).absolute())
 
 
 def look_at_styles(run: RunConfig, out: str | None) -> str:

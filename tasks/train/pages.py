@@ -7,22 +7,19 @@ random generator can change what a run sees.
 from __future__ import annotations
 
 import io
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import fsspec
 import pyarrow.parquet as pq
 
 from tasks.config import PagesConfig
+from tasks.dataset.reading import dataset_folder, rows_at
 from tasks.records import DatasetRef, StageError, StageRef, digest
-from tasks.store import Folder
 
 COLUMNS = ["doc_id", "page_num", "markdown", "language", "family", "features"]
-HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +34,6 @@ class DatasetPage:
     features: tuple[str, ...]
     file: str = field(repr=False)
     row: int = field(repr=False)
-
-
-def dataset_folder(uri: str) -> Folder:
-    """The folder of a dataset: `repo@revision` is one of the Hub unless such a local folder exists."""
-    if HUB_NAME.fullmatch(uri) and not Path(uri).exists():
-        return Folder(f"hf://datasets/{uri}")
-    return Folder(uri)
 
 
 def choose_pages(
@@ -90,18 +80,7 @@ def read_images(dataset: StageRef | DatasetRef, pages: Iterable[DatasetPage]) ->
     wanted: dict[str, dict[int, DatasetPage]] = defaultdict(dict)
     for page in pages:
         wanted[page.file][page.row] = page
-    images: dict[DatasetPage, bytes] = {}
-    for name, rows in wanted.items():
-        with fsspec.open(f"{folder.uri.rstrip('/')}/{name}", "rb") as file:
-            parquet = pq.ParquetFile(file)
-            first = 0
-            for group in range(parquet.num_row_groups):
-                end = first + parquet.metadata.row_group(group).num_rows
-                if here := [row for row in rows if first <= row < end]:
-                    column = parquet.read_row_group(group, columns=["image"]).column("image")
-                    images |= {rows[row]: column[row - first].as_py()["bytes"] for row in here}
-                first = end
-    return images
+    return {wanted[name][row]: found["image"]["bytes"] for name, row, found in rows_at(folder, wanted, ["image"])}
 
 
 def image_sizes(images: Mapping[DatasetPage, bytes]) -> set[tuple[int, int]]:

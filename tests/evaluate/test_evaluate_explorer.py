@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-import base64
-import io
-import random
 from pathlib import Path
 
 import pytest
-from evaluation_inputs import FACTS, Tags, content_of, labelled, png, set_page, system_read
-from PIL import Image
+from evaluation_inputs import FACTS, Tags, content_of, labelled, set_page, system_read
 
-from tasks.evaluate.report import stage as report
-from tasks.evaluate.report.explorer import MOST_PAGES, by_change, data_uri, in_words
-from tasks.evaluate.report.marked import MAX_CHARS, beginning, marked, visible
+from tasks.evaluate.report.explorer import MOST_PAGES, by_change, in_words
+from tasks.evaluate.report.marked import marked
 from tasks.evaluate.report.stage import render_report
+from tasks.html import frame
+from tasks.html.text import MAX_CHARS
 from tasks.scoring.facts import Fact
 
 
@@ -43,31 +40,6 @@ def test_marks_show_what_differs() -> None:
     assert marked("x " * MAX_CHARS, "x").endswith(f"{MAX_CHARS:,} more characters")
 
 
-def test_control_characters_are_shown_and_do_nothing() -> None:
-    assert visible("a\0b\x1b[31m\tc\r\nd\u202ee") == "a␀b␛[31m\tc\nd\ufffde"
-    assert visible("\ud800") == "\ufffd"
-    assert beginning("x" * (MAX_CHARS + 1)) == f"{'x' * MAX_CHARS}\n… 1 more characters"
-
-
-def test_wide_images_are_made_smaller() -> None:
-    assert data_uri(png("x", 3_000, 30))[1:] == (760, 8)
-    small = png("x", 256, 96)
-    uri, width, height = data_uri(small)
-    assert (width, height) == (256, 96)
-    assert base64.b64decode(uri.removeprefix("data:image/png;base64,")) == small
-    assert data_uri(png("x", 30, 5_000))[2] == 1_600
-
-
-def noise(size: tuple[int, int], seed: int) -> bytes:
-    sink = io.BytesIO()
-    Image.frombytes("L", size, random.Random(seed).randbytes(size[0] * size[1])).save(sink, "PNG")
-    return sink.getvalue()
-
-
-def test_an_image_that_cannot_be_pressed_is_bounded_all_the_same() -> None:
-    assert len(data_uri(noise((1_240, 1_754), 0))[0]) < 400_000
-
-
 def test_pages_come_by_change_whatever_its_sign() -> None:
     assert by_change([0.1, None, -0.5, 0.3, 0.0]) == [2, 3, 0, 4, 1]
 
@@ -80,7 +52,7 @@ def test_a_report_has_a_size_and_says_which_pages_it_holds(tmp_path: Path, monke
     content = content_of(tmp_path, pages, reads)
     assert len(content.views) == MOST_PAGES
     assert content.views[0].page.page_id == "p0", "the largest change"
-    monkeypatch.setattr(report, "MOST_BYTES", 200_000)
+    monkeypatch.setattr(frame, "MOST_BYTES", 200_000)
     html = render_report(content)
     assert 150_000 < len(html.encode()) < 300_000
     assert "94,000 more characters" in html

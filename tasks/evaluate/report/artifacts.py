@@ -8,6 +8,7 @@ from typing import Any
 from tasks.evaluate.metrics import MAIN
 from tasks.evaluate.report import wording
 from tasks.evaluate.report.stage import REPORT
+from tasks.html.text import plural
 from tasks.records import StageRef
 from tasks.store import Folder
 
@@ -43,7 +44,7 @@ def as_markdown(table: wording.Table) -> str:
     ]
     lines.insert(1, f"| --- |{' ---: |' * len(table['systems'])}")
     families = wording.few_families(table)
-    where = wording.plural(table["pages"], "page", "pages"), wording.plural(table["families"], "family", "families")
+    where = plural(table["pages"], "page", "pages"), plural(table["families"], "family", "families")
     notes = f"{where[0]} of {where[1]}; 95 % intervals, families resampled. {families}".strip()
     return "\n".join(["## Verdict", "", *said, "", "## Means", "", *lines, "", notes])
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +9,12 @@ from typing import Any
 from tasks.evaluate.page_set import SetPage, read_inputs
 from tasks.evaluate.report.wording import Pair, default_pair
 from tasks.evaluate.scores import SystemRead
+from tasks.html.images import data_uri
 from tasks.records import StageRef
 from tasks.scoring import strip_thinking
 from tasks.scoring.facts import Fact, check
 
 MOST_PAGES = 200
-_WIDEST, _TALLEST = 760, 1_600  # pixels of a page image in the report
-_SMALL_IMAGE, _IMAGE = 30_000, 45_000  # bytes: an image that stays as it is; what others are pressed below
-_QUALITIES = (60, 40, 25, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,28 +115,3 @@ def _where(fact: Fact) -> str:
     ends = (("first", fact.first_n), ("last", fact.last_n))
     said = " or ".join(f"{end} {count:,}" for end, count in ends if count)
     return f" in its {said} characters" if said else ""
-
-
-def data_uri(image: bytes) -> tuple[str, int, int]:
-    """A page image as a data URI of about 60 kB at most, and its width and height in pixels.
-
-    A small PNG stays as it is; what is larger is scaled into 760 x 1600 pixels and pressed (WebP).
-    """
-    from PIL import Image
-
-    opened = Image.open(io.BytesIO(image))
-    fits = opened.width <= _WIDEST and opened.height <= _TALLEST
-    if opened.format == "PNG" and fits and len(image) <= _SMALL_IMAGE:
-        return _uri("png", image), opened.width, opened.height
-    picture = opened.convert("L" if opened.mode in ("1", "L", "LA", "I;16") else "RGB")
-    picture.thumbnail((_WIDEST, _TALLEST), Image.Resampling.LANCZOS)
-    for quality in _QUALITIES:
-        sink = io.BytesIO()
-        picture.save(sink, "WEBP", quality=quality, method=2)
-        if sink.tell() <= _IMAGE:
-            break
-    return _uri("webp", sink.getvalue()), picture.width, picture.height
-
-
-def _uri(kind: str, image: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tasks.evaluate.report.wording import interval, number, plural, system_name
+from tasks.evaluate.report.wording import interval, number, system_name
+from tasks.html.text import plural
 
 Found = Mapping[str, Any]
 HEADLINES = {"official": "Mean of all categories, as published", "hard": "Mean without the easy categories"}

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tasks.evaluate.metrics import MAIN
-from tasks.evaluate.report.wording import Table, labels, plural, system_name
+from tasks.evaluate.report.wording import Table, labels, system_name
+from tasks.html.text import plural
 
 _COLOURS = {
     "#3c4149": "var(--ink)",

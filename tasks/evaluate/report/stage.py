@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from tasks.config import RunConfig
@@ -19,16 +15,16 @@ from tasks.evaluate.report import official, wording
 from tasks.evaluate.report.content import Content, gather
 from tasks.evaluate.report.curves import training_curves
 from tasks.evaluate.report.explorer import PageView
-from tasks.evaluate.report.marked import beginning, marked, visible
+from tasks.evaluate.report.marked import marked
 from tasks.evaluate.report.plots import forest, slice_forest, standings
 from tasks.evaluate.table import PLAIN
+from tasks.html.frame import environment, first_that_fit, inline
+from tasks.html.text import plural
 from tasks.records import StageRef
 from tasks.stage import Counts, Stage
 from tasks.store import Folder
 
 REPORT, SUMMARY, METRICS_FILE = "report.html", "summary.txt", "metrics.json"
-MOST_BYTES = 14_000_000
-"""Of the pages in the explorer; the rest of a report takes less than a megabyte."""
 _MOST_FACTS = 60  # of a page
 _NAMED = 4  # systems that the first line names
 _HERE = Path(__file__).parent
@@ -40,7 +36,6 @@ def render_report(content: Content) -> str:
     escaped, and all of it can be read without the script."""
     table = content.table
     views = _explorer(content)
-    style, script = (Markup((_HERE / f"report.{kind}").read_text()) for kind in ("css", "js"))
     pairs, names = wording.shown_pairs(table), wording.labels(table)
     return (
         _environment()
@@ -49,6 +44,7 @@ def render_report(content: Content) -> str:
             content=content,
             official=official,
             table=table,
+            title=content.config["why"] or "Run report",
             about=_about(content),
             findings=_findings(table, pairs),
             few_families=wording.few_families(table),
@@ -74,36 +70,24 @@ def render_report(content: Content) -> str:
             pages_of=lambda metric: _pages_of(table, metric),
             interval=wording.interval,
             joined=wording.joined,
-            plural=wording.plural,
             within=wording.within,
             seeds=_seeds,
-            style=style,
-            script=script,
-            style_hash=_hash(style),
-            script_hash=_hash(script),
+            **inline(_HERE / "report.js"),
         )
     )
 
 
-@lru_cache(maxsize=1)
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"number": wording.number, "signed": wording.signed, "system": wording.system_name}
-    environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)  # escaped as an attribute is
-    return environment
-
-
-def _hash(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    found = environment(_HERE)
+    found.filters |= {"number": wording.number, "signed": wording.signed, "system": wording.system_name}
+    return found
 
 
 def _about(content: Content) -> str:
     """What was judged, in a sentence."""
     table = content.table
-    pages = wording.plural(table["pages"], "page", "pages")
-    where = f"{pages} of {wording.plural(table['families'], 'family', 'families')} of documents"
+    pages = plural(table["pages"], "page", "pages")
+    where = f"{pages} of {plural(table['families'], 'family', 'families')} of documents"
     names = [wording.system_name(system) for system in table["systems"]]
     systems = wording.joined(names) if len(names) <= _NAMED else f"{len(names)} systems"
     unseen = " that training has not seen" if content.page_set == "held-out" and wording.training_line(table) else ""
@@ -141,34 +125,28 @@ def _slices(table: wording.Table) -> list[tuple[str, list[tuple[str, list[Mappin
 
 
 def _explorer(content: Content) -> list[Markup]:
-    """The explorer's pages as HTML, from the first on until they are MOST_BYTES together."""
+    """The explorer's pages as HTML, as many as fit."""
     template, systems = _environment().get_template("page.html.j2"), content.table["systems"]
     pair = wording.default_pair(content.table)
-    found: list[Markup] = []
-    size = 0
-    for view in content.views:
+
+    def render(place: int, view: PageView) -> str:
         scores = [view.answers[system].score if system in view.answers else None for system in systems]
         by_system = dict(zip(systems, scores, strict=True))
         first, second = (by_system[pair[0]], by_system[pair[1]]) if pair else (None, scores[0])
-        html = template.render(
+        return template.render(
             view=view,
             scores=scores,
             features=list(view.page.features) or [PLAIN],
-            open=not found,
+            open=place == 0,
             pair=pair,
             first=first,
             second=second,
             change=None if first is None or second is None else second - first,
             most_facts=_MOST_FACTS,
-            visible=visible,
-            beginning=beginning,
             marked=marked,
         )
-        size += len(html.encode())
-        if size > MOST_BYTES:
-            break
-        found.append(Markup(html))
-    return found
+
+    return first_that_fit(render(place, view) for place, view in enumerate(content.views))
 
 
 def _filters(views: Sequence[PageView]) -> list[tuple[str, list[str]]]:
@@ -189,7 +167,7 @@ def _pages_of(table: wording.Table, metric: str) -> str:
     """On how many pages the systems have a value: "143 pages", or "139–150 pages" where they differ."""
     counts = sorted({row["n"] for row in table["means"] if row["metric"] == metric})
     if len(counts) == 1:
-        return wording.plural(counts[0], "page", "pages")
+        return plural(counts[0], "page", "pages")
     return f"{counts[0]:,}–{counts[-1]:,} pages"
 
 

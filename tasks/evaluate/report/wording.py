@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from tasks.evaluate.metrics import MAIN
+from tasks.html.text import plural
 from tasks.statistics import ENOUGH_FAMILIES
 
 Table = Mapping[str, Any]
@@ -50,10 +51,6 @@ def interval(row: Mapping[str, Any], sign: bool = False) -> str:
         return f"no interval ({plural(row['families'], 'family', 'families')})" if row["n"] else "on no page"
     write = signed if sign else number
     return f"[{write(row['low'])}, {write(row['high'])}]"
-
-
-def plural(n: int, one: str, many: str) -> str:
-    return f"{n:,} {one if n == 1 else many}"
 
 
 def joined(words: Sequence[str]) -> str:
