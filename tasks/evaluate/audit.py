@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 import fsspec
 import pyarrow.parquet as pq
 
+from tasks.dataset.publish import dataset_folder
 from tasks.evaluate.recall import missed_words, read_page
 from tasks.records import DatasetRef, StageError, StageRef, digest
 from tasks.scoring.text import CJK
 from tasks.statistics import Estimate, mean_interval
-from tasks.train.pages import dataset_folder
 
 FAR = 4.0  # median absolute deviations below the median
 LEAST = 0.01  # the deviation is taken to be at least this: pages that are all but perfectly read differ by chance

@@ -9,12 +9,13 @@ from importlib.metadata import version
 import pyarrow as pa
 
 from tasks.config import HeldOutRun
+from tasks.dataset.publish import dataset_folder
 from tasks.evaluate.page_set import PageInput, SetPage, write_page_set
 from tasks.evaluate.pdf_pages import one_page
 from tasks.records import StageError, StageRef, digest
 from tasks.stage import Counts, Stage
 from tasks.store import Folder
-from tasks.train.pages import DatasetPage, choose_pages, dataset_folder, read_images
+from tasks.train.pages import DatasetPage, choose_pages, read_images
 
 READ_AT_ONCE = 64  # pages whose images are in memory
 

@@ -7,22 +7,19 @@ random generator can change what a run sees.
 from __future__ import annotations
 
 import io
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import fsspec
 import pyarrow.parquet as pq
 
 from tasks.config import PagesConfig
+from tasks.dataset.publish import dataset_folder
 from tasks.records import DatasetRef, StageError, StageRef, digest
-from tasks.store import Folder
 
 COLUMNS = ["doc_id", "page_num", "markdown", "language", "family", "features"]
-HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +34,6 @@ class DatasetPage:
     features: tuple[str, ...]
     file: str = field(repr=False)
     row: int = field(repr=False)
-
-
-def dataset_folder(uri: str) -> Folder:
-    """The folder of a dataset: `repo@revision` is one of the Hub unless such a local folder exists."""
-    if HUB_NAME.fullmatch(uri) and not Path(uri).exists():
-        return Folder(f"hf://datasets/{uri}")
-    return Folder(uri)
 
 
 def choose_pages(

@@ -7,8 +7,9 @@ import pytest
 from training_pages import page, write_dataset
 
 from tasks.config import PagesConfig
+from tasks.dataset.publish import dataset_folder
 from tasks.records import StageError, StageRef
-from tasks.train.pages import choose_pages, dataset_folder, draw, image_sizes, read_images, trainer_dataset
+from tasks.train.pages import choose_pages, draw, image_sizes, read_images, trainer_dataset
 
 
 def test_pages_that_fit(tmp_path: Path) -> None:
@@ -99,5 +100,5 @@ def test_where_a_dataset_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert dataset_folder("/some/where").uri == "/some/where"
     assert dataset_folder("s3://bucket/pages").uri == "s3://bucket/pages"
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "me" / "pages").mkdir(parents=True)
-    assert dataset_folder("me/pages").uri == "me/pages"
+    (tmp_path / "me" / "pages@v1").mkdir(parents=True)
+    assert dataset_folder("me/pages@v1").uri == "me/pages@v1"
