@@ -19,7 +19,7 @@ from tasks.records import StageError, TransportError, UsageError
 NAME = "me/pages"
 TO = Repository("dataset", NAME, private=True, marker="ledger.parquet", folders=("data/",))
 OLD = {"data/a.parquet": b"a" * 5000, "data/b.parquet": b"b" * 5000, "ledger.parquet": b"1", "README.md": b"# one\n"}
-NEW = {**OLD, "data/b.parquet": b"B" * 5000, "data/c.parquet": b"c" * 5000, "README.md": b"# two\n"}
+NEW = {**OLD, "data/b.parquet": b"B" * 5000, "data/c.parquet": b"c" * 1_000_000, "README.md": b"# two\n"}
 del NEW["data/a.parquet"]
 
 STEPS = {
