@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect import flow, get_run_logger
+from prefect.assets import Asset, AssetProperties, materialize
 from prefect.events import emit_event
 from prefect.task_runners import TaskRunner
 
 from tasks.collect.stage import collect
 from tasks.config import RunConfig
+from tasks.dataset.licences import publishable
 from tasks.dataset.publish import check_out, dataset_at, export, previous_ledger, publish, publish_stage
 from tasks.dataset.split import keep_ledger, read_ledger, split
+from tasks.dataset.upload import ledger_from_hub, upload_to_hub
+from tasks.hub import Uploaded
 from tasks.records import DatasetRef, StageError, StageRef, digest
 from tasks.render.stage import batches, draw, render
-from tasks.render_config import RenderConfig
+from tasks.render_config import Config, RenderConfig
 from tasks.store import Folder, home
 
 PUBLISHED = "dataset.published"
@@ -33,12 +37,14 @@ class Pages:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """The documents, their pages, the same documents drawn small where the run says so, and the dataset."""
+    """The documents, their pages, the same documents drawn small where the run says so, and the dataset: its folder
+    and, where the run says so, what the Hub holds of it."""
 
     collected: StageRef
     pages: Pages
     small: Pages | None
     dataset: DatasetRef
+    uploaded: Uploaded | None
 
     @property
     def train_on(self) -> StageRef:
@@ -86,12 +92,19 @@ def _workers_of(cluster: str) -> TaskRunner[Any]:
 
 
 def build(run: RunConfig, out: Folder) -> Built:
-    """collect -> render -> split -> publish, with the ledger that `out` holds, and `out` brought up to date."""
+    """collect -> render -> split -> publish, with the ledger that `out` holds, and `out` brought up to date.
+
+    What goes to the Hub holds only documents whose licence lets them be published; a new `out` goes on from its ledger.
+    """
     standing = check_out(out)
     documents = collect(run.collect)
+    if run.upload.dataset:
+        documents = publishable(Config(), documents)
     drawn = draw_pages(run.render, documents, run.workers, run.cluster)
     base = digest(drawn.digest, run.split.model_dump_json())
     ledger = previous_ledger(out, base)
+    if run.upload.dataset and not standing and not ledger:
+        ledger = ledger_from_hub(run.upload)
     dealt = split(run.split, drawn, ledger)
     if not drawn.counts["kept"]:
         raise StageError(f"no page is left of {documents.counts['documents']} documents; see {drawn.uri}/rejects.jsonl")
@@ -99,7 +112,11 @@ def build(run: RunConfig, out: Folder) -> Built:
     published = publish(run.publish, documents, drawn, dealt, previous=before, pdfs=run.render.keep_pdf)
     small = _draw_small(run, run.small, documents, dealt) if run.small else None
     dataset = export(published, out, split_base=base, split_previous=ledger, published=published.digest)
-    return Built(documents, Pages(drawn, dealt, published), small, dataset)
+    uploaded = None
+    if run.upload.dataset:
+        uploaded = upload_to_hub(run.upload, dataset)
+        get_run_logger().info("%s", uploaded)
+    return Built(documents, Pages(drawn, dealt, published), small, dataset, uploaded)
 
 
 def _draw_small(run: RunConfig, look: RenderConfig, documents: StageRef, dealt: StageRef) -> Pages:
@@ -125,19 +142,33 @@ def dataset_rebuild(run: RunConfig = RunConfig(), out: str = "") -> Built:
     """
     target = Folder(out) if out else default_out(run)
     built = build(run, target)
-    pages = built.train_on
-    content = digest(built.dataset.digest, pages.digest)
+    content = digest(built.dataset.digest, built.train_on.digest, run.upload.dataset)
     announced, name = Folder(home()) / "announced", f"{digest(target.uri)}.json"
     if announced.exists(name) and announced.read_json(name) == content:
         get_run_logger().info("nothing changed: %s still holds %s", target.uri, built.dataset.digest)
         return built
-    emit_event(
-        PUBLISHED,
-        resource={
-            "prefect.resource.id": f"recto.dataset.{run.publish.name}",
-            "prefect.resource.name": run.publish.name,
-        },
-        payload={"dataset": pages.uri, "digest": pages.digest, **{k: pages.counts[k] for k in ("train", "test")}},
-    )
+    announce(run.publish.name, built)
     announced.write_json(name, content)  # after the event: a kill in between announces twice, never not at all
     return built
+
+
+def announce(name: str, built: Built) -> None:
+    """Emit `dataset.published` and materialise the asset of the dataset, both with the same facts."""
+    hub, pages = built.uploaded, built.train_on
+    said = {
+        "dataset": hub.reference if hub and not built.small else pages.uri,
+        "digest": pages.digest,
+        "revision": hub.revision if hub else built.dataset.digest,
+        **({"repository": hub.name, "tag": hub.tag} if hub else {}),
+        **{k: pages.counts[k] for k in ("train", "test", "documents")},
+    }
+    key = f"hf://datasets/{hub.name}" if hub else f"recto://datasets/{name}"
+    asset = Asset(key=key, properties=AssetProperties(name=name))
+
+    @materialize(asset, name="announce")
+    def tell() -> None:
+        asset.add_metadata(said)
+        resource = {"prefect.resource.id": f"recto.dataset.{name}", "prefect.resource.name": name}
+        emit_event(PUBLISHED, resource=resource, payload=said)
+
+    tell()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prefect import flow
+from prefect import flow, get_run_logger
 
 from flows.evaluation import Judged, held_out_run, judge, tell
 from tasks.config import GrpoRun, RunConfig, SftRun
 from tasks.dataset.publish import dataset_at
 from tasks.evaluate.held_out import held_out
 from tasks.evaluate.read import Adapter
+from tasks.evaluate.report.artifacts import means_table
 from tasks.records import StageRef
+from tasks.store import Folder
 from tasks.train.grpo import grpo
 from tasks.train.sft import sft
+from tasks.train.upload import upload_to_hub
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,11 @@ def refine(run: RunConfig, dataset: StageRef, *before: StageRef) -> Trained:
     warm = sft(SftRun(model=run.model, pages=run.pages, lora=run.lora, sft=run.sft), dataset)
     refined = grpo(GrpoRun(model=run.model, pages=run.pages, lora=run.lora, grpo=run.grpo), dataset, warm)
     judged = judge(run, pages, Adapter(warm), Adapter(refined))
-    return Trained(warm, refined, judged, tell(run, judged, *before, warm, refined))
+    told = tell(run, judged, *before, warm, refined)
+    if run.upload.adapter:
+        figures = means_table(Folder(judged.table.uri).read_json("table.json"))
+        get_run_logger().info("%s", upload_to_hub(run.upload, refined, dataset, figures))
+    return Trained(warm, refined, judged, told)
 
 
 @flow(name="train", log_prints=True)

@@ -19,6 +19,7 @@ class CollectConfig(Config):
 
     source: Literal["corpus", "folder"] = Field("corpus", description="Embedded corpus, or every *.md under `folder`")
     folder: str = Field("", description="Folder of Markdown files, with source = 'folder'")
+    license: str = Field("NOASSERTION", description="SPDX id of the licence that all files of `folder` have")
     languages: tuple[str, ...] = Field((), description="Languages kept, as ISO 639-1; empty keeps all")
     min_chars: int = Field(200, ge=1, description="Shorter documents are rejected")
     max_chars: int = Field(50_000, ge=200, description="Longer documents are cut at a block boundary")
@@ -38,6 +39,17 @@ class PublishConfig(Config):
 
     shards: int = Field(4, ge=1, le=4096, description="Buckets per split: a document's bucket is a hash of its id")
     name: str = Field("recto-pages", description="Title on the dataset card")
+
+
+HubName = Annotated[str, Field(pattern=r"^([\w.-]+/[\w.-]+)?$")]
+
+
+class UploadConfig(Config):
+    """What goes to the Hugging Face Hub, and where. The token is HF_TOKEN, the Hub HF_ENDPOINT."""
+
+    dataset: HubName = Field("", description="Dataset repository, owner/name; empty: the dataset stays in its folder")
+    adapter: HubName = Field("", description="Model repository of the refined adapter; empty: it stays in the store")
+    private: bool = Field(True, description="A repository that is created is private, and a public one is refused")
 
 
 class ModelConfig(Config):
@@ -176,6 +188,7 @@ class RunConfig(Config):
     )
     split: SplitConfig = SplitConfig()
     publish: PublishConfig = PublishConfig()
+    upload: UploadConfig = UploadConfig()
     model: ModelConfig = ModelConfig()
     pages: PagesConfig = PagesConfig()
     lora: LoraConfig = LoraConfig()

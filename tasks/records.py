@@ -31,6 +31,10 @@ class StageError(Exception):
     """A stage failed: what failed, on what, and what to do. The command exits with code 1."""
 
 
+class TransportError(StageError, OSError):
+    """The network failed, not the work: the same call may succeed later."""
+
+
 class Reason(StrEnum):
     """Why a document, a page or a model answer was dropped. The list is closed."""
 
@@ -42,6 +46,7 @@ class Reason(StrEnum):
     WRONG_LANGUAGE = "wrong_language"
     DUPLICATE = "duplicate"
     CUT = "cut"
+    LICENCE = "licence"
     RENDER_ERROR = "render_error"
     RENDER_TIMEOUT = "render_timeout"
     RENDER_CRASH = "render_crash"

@@ -66,7 +66,7 @@ class Stage:
         return StageTask(self, options)
 
 
-def _is_transport(_: Any, __: Any, state: State[Any]) -> bool:
+def is_transport(_: Any, __: Any, state: State[Any]) -> bool:
     """Only faults of disk and network are worth a retry: the same document or configuration fails the same way."""
     try:
         state.result()
@@ -95,7 +95,7 @@ class StageTask:
         fixed: dict[str, Any] = {
             "cache_key_fn": cache_key,
             "persist_result": True,
-            "retry_condition_fn": _is_transport,
+            "retry_condition_fn": is_transport,
         }
         self._task: Task[..., StageRef] = task(name=stage.name, **fixed, **options)(run)
 

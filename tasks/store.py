@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shutil
+import tempfile
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -101,6 +103,17 @@ class Folder:
             local = target / name
             local.parent.mkdir(parents=True, exist_ok=True)
             fs.get_file(f"{path}/{name}", str(local))
+
+    @contextmanager
+    def on_disk(self) -> Iterator[Path]:
+        """The folder on the local disk: itself, or for as long as this lasts a copy."""
+        fs, path = self._fs()
+        if "file" in fs.protocol:
+            yield Path(path)
+            return
+        with tempfile.TemporaryDirectory() as copy:
+            self.pull(Path(copy))
+            yield Path(copy)
 
     def push(self, source: Path) -> None:
         """Copy every file of a local folder here."""

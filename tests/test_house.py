@@ -12,7 +12,21 @@ from tasks.config import RUNS, RunConfig, load_run
 from tasks.records import UsageError
 
 ROOT = Path(__file__).parents[1]
-BASE = frozenset({"records", "config", "render_config", "store", "markdown", "stage", "features", "statistics", "html"})
+BASE = frozenset(
+    {
+        "records",
+        "config",
+        "hub",
+        "html",
+        "licences",
+        "render_config",
+        "store",
+        "markdown",
+        "stage",
+        "features",
+        "statistics",
+    }
+)
 # a room may import from itself and from rooms further left; rooms of one rank know nothing of each other
 RANKS = (
     {"base"},

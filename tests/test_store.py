@@ -107,6 +107,13 @@ def test_tables_documents_and_rejects_come_back(folder: Folder) -> None:
     assert second["page_num"] is None
 
 
+def test_a_folder_is_on_disk_where_it_is_or_as_a_copy(folder: Folder) -> None:
+    folder.write("a/b", b"1")
+    with folder.on_disk() as local:
+        assert (local / "a" / "b").read_bytes() == b"1"
+    assert local.exists() == (str(local) == folder.uri)
+
+
 def test_folders_are_copied_both_ways(folder: Folder, tmp_path: Path) -> None:
     folder.write("a/b", b"1")
     folder.write("c", b"22")

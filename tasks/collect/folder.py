@@ -37,7 +37,13 @@ def collect_folder(folder: str | Path, config: CollectConfig) -> tuple[list[Docu
             intake.reject(doc_id, Reason.UNREADABLE, f"{_shown(name)}: {getattr(e, 'strerror', None) or e}")
             continue
         intake.add(
-            raw, _shown(name), doc_id=doc_id, source="folder", family=_shown(name.split("/", 1)[0]), url=_shown(name)
+            raw,
+            _shown(name),
+            doc_id=doc_id,
+            source="folder",
+            family=_shown(name.split("/", 1)[0]),
+            url=_shown(name),
+            license=config.license,
         )
     return intake.documents, intake.rejects
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +12,9 @@ import pyarrow.parquet as pq
 
 from tasks.config import PublishConfig
 from tasks.dataset.card import card
+from tasks.dataset.reading import dataset_folder
 from tasks.dataset.split import LEDGER_FILE, keep_ledger, read_ledger
+from tasks.hub import REFERENCE, resolve
 from tasks.records import DatasetRef, Document, Page, Reason, Reject, StageRef, UsageError, digest
 from tasks.render.cache import PageFile
 from tasks.stage import Counts, Stage
@@ -194,19 +197,21 @@ def check_out(out: Folder) -> Mapping[str, Any]:
 
 
 def dataset_at(reference: str) -> StageRef:
-    """A published dataset by folder, URI, or Hub `repo@revision`.
+    """A published dataset by folder, URI, or Hub `repo@revision`; of the Hub's, the commit that the revision is now.
 
     Its digest is that of its content, so that the same dataset in another place is the same input.
-    Raises UsageError where there is no dataset.
+    Raises UsageError where there is no dataset, TransportError where the Hub cannot be asked.
     """
-    folder = Folder(reference)
+    named = None if Path(reference).exists() else REFERENCE.fullmatch(reference)
+    if named:
+        reference = f"{named[1]}@{resolve(named[1], named[2])}"
+    folder = dataset_folder(reference)
     if (manifest := finished(folder)) is not None:
         content = manifest.get("content") or (folder.exists(CONTENT) and folder.read_json(CONTENT)["content"])
         if content:
             return StageRef(reference, str(content), manifest["counts"])
-    repository, _, revision = reference.partition("@")
-    if revision and repository.count("/") == 1 and not reference.startswith(("/", ".")):
-        return StageRef(reference, digest("hub", repository, revision), {})
+    if named:
+        return StageRef(reference, digest("hub", reference), {})
     raise UsageError(f"{reference}: no published dataset; give its folder, its URI, or a Hub repo@revision")
 
 

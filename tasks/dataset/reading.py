@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,15 @@ from typing import Any
 import fsspec
 import pyarrow.parquet as pq
 
+from tasks.hub import REFERENCE
 from tasks.store import Folder
 
 DOCUMENTS_FILE = "documents.parquet"
-HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 
 def dataset_folder(uri: str) -> Folder:
     """The folder of a dataset: `repo@revision` is one of the Hub unless such a local folder exists."""
-    if HUB_NAME.fullmatch(uri) and not Path(uri).exists():
+    if REFERENCE.fullmatch(uri) and not Path(uri).exists():
         return Folder(f"hf://datasets/{uri}")
     return Folder(uri)
 

@@ -100,5 +100,5 @@ def test_where_a_dataset_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert dataset_folder("/some/where").uri == "/some/where"
     assert dataset_folder("s3://bucket/pages").uri == "s3://bucket/pages"
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "me" / "pages").mkdir(parents=True)
-    assert dataset_folder("me/pages").uri == "me/pages"
+    (tmp_path / "me" / "pages@v1").mkdir(parents=True)
+    assert dataset_folder("me/pages@v1").uri == "me/pages@v1"

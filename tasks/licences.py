@@ -1,0 +1,17 @@
+"""Which licences let anybody pass on a text and pictures made from it."""
+
+from __future__ import annotations
+
+REDISTRIBUTABLE = frozenset(
+    (
+        *("0BSD", "Apache-2.0", "BlueOak-1.0.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "Zlib"),
+        *("CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0", "Unlicense"),
+        *("LPPL-1.3c", "MPL-2.0", "PSF-2.0"),
+    )
+)
+"""SPDX ids. The list is closed: what is not on it, an unknown licence too, is not collected from a service."""
+
+
+def may_publish(license: str) -> bool:
+    """Whether an SPDX expression (ids with AND, OR; no brackets) lets its document be published."""
+    return any(all(part in REDISTRIBUTABLE for part in choice.split(" AND ")) for choice in license.split(" OR "))
