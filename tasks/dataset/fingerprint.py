@@ -24,6 +24,7 @@ PERMUTATIONS = 128
 GRID = 32
 _SHINGLE = 5  # words; a CJK character is a word
 _SIDE = 384  # pixels to which a page is brought before its ink is told from shadows
+_AROUND = 83  # of these, on a side of what a pixel's surroundings are
 _WHOLE = -1  # page_num of the row of the document as a whole
 
 SCHEMA = pa.schema([("page_num", pa.int32()), ("text", pa.binary(4 * PERMUTATIONS)), ("image", pa.binary(GRID * GRID))])
@@ -62,7 +63,7 @@ def image_fingerprint(image: bytes) -> NDArray[np.uint8]:
     if pixels is None:
         raise ValueError("not an image")
     page = cv2.resize(pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    ink = np.clip(cv2.GaussianBlur(page, (0, 0), _SIDE / 16) - page, 0, None)
+    ink = np.clip(cv2.blur(page, (_AROUND, _AROUND)) - page, 0, None)
     ink[ink < 0.15 * ink.max()] = 0  # paper and noise
     cells = cv2.resize(ink, (GRID, GRID), interpolation=cv2.INTER_AREA).reshape(-1)
     return np.asarray(np.rint(255 * cells / max(float(cells.max()), 1e-6)), np.uint8)

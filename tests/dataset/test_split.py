@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import statistics
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.config import SplitConfig
-from tasks.dataset.deal import deal, over_cap, tally
+from tasks.dataset.deal import deal, over_cap, strata, tally
 from tasks.dataset.split import LEDGER_FILE, keep_ledger, read_ledger, split_stage
 from tasks.records import StageError, family_rank
 from tasks.store import Folder
@@ -34,18 +36,51 @@ def test_an_old_family_never_moves(seed: int, first: int, second: int, share: fl
     assert deal(tally(reversed(pages)), {}, config) == ledger
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_quotas_are_met(seed: int) -> None:
-    pages = rows(400, seed)
-    dealt = deal(tally(pages), {}, RULES)
-    for key in (
-        lambda p: "all",
-        lambda p: (p["language"], p["source"]),
-        lambda p: ("table" in p["features"], p["language"]),
-    ):
-        total, held = Counter(map(key, pages)), Counter(key(p) for p in pages if dealt[p["family"]] == "test")
-        for stratum, n in total.items():
-            assert 0.06 < held[stratum] / n < 0.16, stratum
+@pytest.mark.parametrize("families", [20, 60, 400])
+def test_no_stratum_is_more_than_a_family_over_its_quota(families: int) -> None:
+    off: list[float] = []
+    for seed in range(10):
+        held = tally(rows(families, seed))
+        known = strata(held, deal(held, {}, RULES), RULES)
+        off += [s.off for s in known.values() if s.families > 1]
+        assert all(s.test_families < s.families for s in known.values())
+        assert abs(known["all"].off) <= 1
+    assert max(off) <= RULES.tolerance
+    assert statistics.median(map(abs, off)) < 0.8
+
+
+def test_quotas_are_of_language_source_and_features() -> None:
+    held = tally(rows(400, 1))
+    known = strata(held, deal(held, {}, RULES), RULES)
+    places = [f"{language} x {source}" for language in ("en", "ja") for source in ("github", "wikipedia")]
+    assert set(known) == {"all", *places, *(f"{p} x {f}" for p in places for f in ("table", "code", "math"))}
+    for name in places:
+        assert 0.09 < known[name].test_pages / known[name].pages < 0.12
+    assert known["all"].quota == pytest.approx(0.1 * len(rows(400, 1)))
+
+
+def test_the_only_family_of_a_stratum_is_there_to_train_on() -> None:
+    lonely = [{**p, "language": "fr"} for p in rows(1, 5)]
+    for seed in range(20):
+        pages = [*rows(30, seed + 10), *lonely]
+        assert (
+            deal(tally(pages), {}, SplitConfig(test_share=0.5, test_pages=0, seed=seed))[lonely[0]["family"]] == "train"
+        )
+
+
+def test_twins_are_dealt_together_and_join_an_old_one() -> None:
+    pages = rows(60, 12)
+    names = sorted({p["family"] for p in pages})
+    held, plain = tally(pages), deal(tally(pages), {}, RULES)
+    twins = list(itertools.pairwise(names[:12]))
+    together = deal(held, {}, RULES, twins)
+    assert len({together[f] for f in names[:12]}) == 1
+    test, train = (next(f for f in names if plain[f] == side) for side in ("test", "train"))
+    old = {test: "test", train: "train"}
+    beside = [f for f in names if f not in old]
+    joined = deal(held, old, RULES, [(beside[0], test), (train, beside[1])])
+    assert (joined[beside[0]], joined[beside[1]]) == ("test", "train")
+    assert deal(held, old, RULES, [(beside[0], test), (beside[0], train)])[beside[0]] == "train"
 
 
 def test_quotas_are_met_as_the_dataset_grows() -> None:
