@@ -12,14 +12,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 
 import pyarrow as pa
 
 from tasks.collect import collect
-from tasks.collect.clean import normalise
+from tasks.collect.stage import collect_stage
 from tasks.config import CollectConfig, PublishConfig, SplitConfig
 from tasks.dataset.publish import export, previous_ledger, publish_stage
 from tasks.dataset.split import split_stage
@@ -33,59 +32,47 @@ PIECE = 1_200
 """Characters of a document: so many documents, all of different real text, are cut from the corpus."""
 
 SHARDS = 16
-BUILDS = ("cold", "again", "1 % changed", "cold, ten times the documents")
 
 
-def pieces(documents: Sequence[Document]) -> list[Document]:
-    """The corpus in documents of about a page each, cut between blocks; every tenth first, so that a tenth is mixed."""
+def pieces(documents: Sequence[Document]) -> list[tuple[str, str]]:
+    """The corpus in documents of about a page each, cut between blocks: name of a file, and text. Every tenth first, so
+    that a tenth is a mixture."""
     found = []
     for document in documents:
         starts = [node.start for node in parse(document.markdown).children]
         begin = 0
         for end in [*starts[1:], len(document.markdown)]:
             if end - begin >= PIECE or (end == len(document.markdown) and end - begin >= PIECE // 4):
-                text = normalise(document.markdown[begin:end])
-                found.append(replace(document, doc_id=digest(document.doc_id, str(begin)), markdown=text))
+                name = f"{document.family}/{document.doc_id}-{begin}.md"
+                found.append((name, document.markdown[begin:end]))
                 begin = end
-    return [d for start in range(10) for d in found[start::10]]
+    return [piece for start in range(10) for piece in found[start::10]]
 
 
-def collected(documents: Sequence[Document], name: str) -> StageRef:
-    folder = Folder(home()) / "collect" / name
-    write_documents(folder, documents)
-    folder.write_rejects([])
-    return finish(folder, name, {"found": len(documents), "documents": len(documents), "cut": 0})
+def write(folder: Path, texts: Sequence[tuple[str, str]]) -> None:
+    for name, text in texts:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
 
 
-def build(documents: Sequence[Document], name: str) -> dict[str, int]:
-    """collect -> render -> split -> publish -> export, as the flow does it."""
+def build(folder: str) -> dict[str, int]:
+    """collect -> render -> split -> publish -> export of a folder, as the flow does it."""
     out = Folder(f"{home()}/out")
     standing = finished(out) or {}
-    given = collected(documents, name)
+    given = collect_stage(CollectConfig(source="folder", folder=folder))
     drawn = [draw_stage(RenderConfig(), given, batch) for batch in batches(given)]
     rendered = render_stage(RenderConfig(), *drawn)
     base = digest(rendered.digest)
-    dealt = split_stage(SplitConfig(), rendered, previous_ledger(out, base))
-    before = publish_stage.folder(str(standing.get("published", "none"))).uri
     ledger = previous_ledger(out, base)
+    dealt = split_stage(SplitConfig(), rendered, ledger)
+    before = publish_stage.folder(str(standing.get("published", "none"))).uri
     published = publish_stage(PublishConfig(shards=SHARDS), given, rendered, dealt, previous=before)
     export(published, out, split_base=base, split_previous=ledger, published=published.digest)
     fresh = sum(int(ref.counts["drawn"]) for ref in drawn if not ref.reused)
     written = 0 if published.reused else int(published.counts["shards written"])
     pages = int(published.counts["train"]) + int(published.counts["test"])
-    return {"documents": len(documents), "pages": pages, "drawn": fresh, "shards": written}
-
-
-def case(name: str) -> dict[str, int]:
-    documents = pieces(collect(CollectConfig())[0])
-    some = documents[: len(documents) // 10]
-    if name == "1 % changed":
-        changed = set(range(0, len(some), 100))
-        documents = [
-            replace(d, markdown=f"{d.markdown}\nOne more line.\n") if i in changed else d for i, d in enumerate(some)
-        ]
-        return build(documents, "changed")
-    return build(documents, "all") if "ten times" in name else build(some, "some")
+    return {"documents": int(given.counts["documents"]), "pages": pages, "drawn": fresh, "shards": written}
 
 
 def publish_many(pages: int) -> dict[str, int]:
@@ -105,7 +92,10 @@ def publish_many(pages: int) -> dict[str, int]:
         documents.append(Document(doc_id, "", "en", "bench", "", "", "MIT", "", doc_id))
         rows += [{**row, "doc_id": doc_id, "split": "train"} for row in members]
     rows.sort(key=lambda row: (str(row["doc_id"]), int(str(row["page_num"]))))
-    given = collected(documents, f"many-{pages}")
+    source = Folder(home()) / "collect" / f"many-{pages}"
+    write_documents(source, documents)
+    source.write_rejects([])
+    given = finish(source, f"many-{pages}", {"found": len(documents), "documents": len(documents), "cut": 0})
     folder = Folder(home()) / "split" / f"many-{pages}"
     folder.write_table("assignment.parquet", pa.Table.from_pylist(rows[:pages]).drop_columns(["reject"]))
     folder.write_table("ledger.parquet", pa.table({"family": [d.doc_id for d in documents]}))
@@ -146,26 +136,34 @@ def alone(*arguments: str) -> dict[str, float]:
     return found
 
 
+def bench_builds(folder: str) -> None:
+    texts = pieces(collect(CollectConfig())[0])
+    some, every = texts[: len(texts) // 10], Path(folder) / "every"
+    changed = [(name, f"{text}\nOne more line.\n") for name, text in some[::100]]
+    write(every, some)
+    cold: dict[str, float] = {}
+    print("| build | documents | pages | drawn | shards written | wall s | CPU s | of cold | peak MiB, renderer |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for name, more in (("cold", []), ("again", []), ("1 % changed", changed), ("ten times the documents", texts)):
+        write(every, more)
+        found = alone("build", str(every))
+        cold = cold or found
+        print(
+            f"| {name} | {found['documents']} | {found['pages']} | {found['drawn']} | {found['shards']} | "
+            f"{found['wall']:.1f} | {found['cpu']:.1f} | {100 * found['cpu'] / cold['cpu']:.1f} % | "
+            f"{found['own']:.0f}, {found['child']:.0f} |",
+            flush=True,
+        )
+
+
 def main() -> None:
     if len(sys.argv) > 1:
-        name, *more = sys.argv[1:]
-        jobs: dict[str, Callable[[], dict[str, int]]] = {"publish": lambda: publish_many(int(more[0]))}
-        print(json.dumps(measured(jobs.get(name, lambda: case(name)))))
+        job, argument = sys.argv[1:]
+        print(json.dumps(measured(lambda: build(argument) if job == "build" else publish_many(int(argument)))))
         return
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["RECTO_HOME"] = folder
-        cold: dict[str, float] = {}
-        print("| build | documents | pages | drawn | shards written | wall s | CPU s | of cold | peak MiB, renderer |")
-        print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-        for name in BUILDS:
-            found = alone(name)
-            cold = cold or found
-            print(
-                f"| {name} | {found['documents']} | {found['pages']} | {found['drawn']} | {found['shards']} | "
-                f"{found['wall']:.1f} | {found['cpu']:.1f} | {100 * found['cpu'] / cold['cpu']:.1f} % | "
-                f"{found['own']:.0f}, {found['child']:.0f} |",
-                flush=True,
-            )
+        os.environ["RECTO_HOME"] = f"{folder}/home"
+        bench_builds(folder)
         for pages in (1_000, 10_000):
             found = alone("publish", str(pages))
             print(f"publish {pages} pages ({found['MB']:.0f} MB): {found['wall']:.1f} s, peak {found['own']:.0f} MiB")
