@@ -27,6 +27,7 @@ format: setup
 
 bench: setup
 	@.venv/bin/python -m infra.bench
+	@.venv/bin/python -m infra.bench_dataset
 
 counting: setup
 	@.venv/bin/recto counting

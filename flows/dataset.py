@@ -18,7 +18,7 @@ from tasks.dataset.split import keep_ledger, read_ledger, split
 from tasks.dataset.upload import ledger_from_hub, upload_to_hub
 from tasks.hub import Uploaded
 from tasks.records import DatasetRef, StageError, StageRef, digest
-from tasks.render.stage import batches, draw, render
+from tasks.render.stage import batches, changes, draw, render, render_stage
 from tasks.render_config import Config, RenderConfig
 from tasks.store import Folder, home
 
@@ -64,6 +64,9 @@ def draw_pages(config: RenderConfig, documents: StageRef, workers: int = 0, clus
         drawn = _draw_there.with_options(task_runner=_workers_of(cluster))(config, documents, workers)
     else:
         drawn = [draw(config, documents, batch, workers=workers) for batch in batches(documents)]
+    fresh = [ref for ref in drawn if not ref.reused]
+    count = sum(int(ref.counts["drawn"]) for ref in fresh)
+    get_run_logger().info("drawn: %s documents; %s of %s batches re-used", count, len(drawn) - len(fresh), len(drawn))
     return render(config, *drawn)
 
 
@@ -101,17 +104,23 @@ def build(run: RunConfig, out: Folder) -> Built:
     if run.upload.dataset:
         documents = publishable(Config(), documents)
     drawn = draw_pages(run.render, documents, run.workers, run.cluster)
+    earlier = render_stage.folder(str(standing.get("rendered", "none")))
+    get_run_logger().info("render: %s", changes(earlier, Folder(drawn.uri)))
     base = digest(drawn.digest, run.split.model_dump_json())
     ledger = previous_ledger(out, base)
     if run.upload.dataset and not standing and not ledger:
         ledger = ledger_from_hub(run.upload)
-    dealt = split(run.split, drawn, ledger)
+    dealt = split(run.split, drawn, ledger, workers=run.workers)
     if not drawn.counts["kept"]:
         raise StageError(f"no page is left of {documents.counts['documents']} documents; see {drawn.uri}/rejects.jsonl")
+    if not dealt.counts["test"]:
+        get_run_logger().warning("no test split: a family is never divided, and there are too few; add documents")
     before = publish_stage.folder(str(standing.get("published", "none"))).uri
     published = publish(run.publish, documents, drawn, dealt, previous=before, pdfs=run.render.keep_pdf)
     small = _draw_small(run, run.small, documents, dealt) if run.small else None
-    dataset = export(published, out, split_base=base, split_previous=ledger, published=published.digest)
+    dataset = export(
+        published, out, split_base=base, split_previous=ledger, rendered=drawn.digest, published=published.digest
+    )
     uploaded = None
     if run.upload.dataset:
         uploaded = upload_to_hub(run.upload, dataset)
@@ -123,7 +132,7 @@ def _draw_small(run: RunConfig, look: RenderConfig, documents: StageRef, dealt: 
     """The same documents drawn small, each family on the side where the dataset has it."""
     drawn = draw_pages(look, documents, run.workers, run.cluster)
     ledger = keep_ledger(read_ledger(Folder(dealt.uri)))
-    small = split(run.split, drawn, ledger)
+    small = split(run.split, drawn, ledger, workers=run.workers)
     named = run.publish.model_copy(update={"name": f"{run.publish.name}-small"})
     return Pages(drawn, small, publish(named, documents, drawn, small))
 

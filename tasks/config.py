@@ -30,6 +30,9 @@ class SplitConfig(Config):
 
     test_share: float = Field(0.1, ge=0, lt=1, description="Share of the pages of each language and source held out")
     test_pages: int = Field(200, ge=0, description="At least this many held-out pages, where there are families enough")
+    tolerance: float = Field(
+        1.0, ge=0, description="A language x source, or one of its features, may be this many families over its quota"
+    )
     pages_per_family: int = Field(400, ge=1, description="More pages of one family are rejected")
     seed: int = 0
 

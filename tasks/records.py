@@ -60,6 +60,7 @@ class Reason(StrEnum):
     GEOMETRY = "geometry"
     DISAGREEMENT = "disagreement"
     FAMILY_CAP = "family_cap"
+    NEAR_DUPLICATE = "near_duplicate"
     FEW_FACTS = "few_facts"
     # answers
     TOO_LONG = "too_long"

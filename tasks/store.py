@@ -73,6 +73,18 @@ class Folder:
         else:
             fs.put_file(str(source), target)
 
+    def copy(self, name: str, source: Folder, there: str = "") -> None:
+        """Copy a file from another folder, where it has the same name or is called `there`; as `put`."""
+        fs, path = source._fs()
+        found = f"{path}/{there or name}"
+        if "file" in fs.protocol:
+            return self.put(name, Path(found))
+        with tempfile.TemporaryDirectory() as folder:
+            local = Path(folder) / "file"
+            fs.get_file(found, str(local))
+            self.put(name, local)
+        return None
+
     def _target(self, name: str) -> tuple[Any, str]:
         """The file system, and the path of a file here, whose folder is made."""
         fs, path = self._fs()
@@ -176,17 +188,18 @@ def finish(folder: Folder, digest: str, counts: Mapping[str, Any], **more: Any) 
     return StageRef(folder.uri, digest, dict(counts))
 
 
+DOCUMENTS_FILE = "documents.parquet"
 DOCUMENTS = pa.schema([(f.name, pa.string()) for f in fields(Document)])
 
 
 def write_documents(folder: Folder, documents: Iterable[Document]) -> None:
     """Write `documents.parquet`, in the order of doc_id."""
     rows = sorted((asdict(d) for d in documents), key=lambda row: row["doc_id"])
-    folder.write_table("documents.parquet", pa.Table.from_pylist(rows, DOCUMENTS), compression="zstd")
+    folder.write_table(DOCUMENTS_FILE, pa.Table.from_pylist(rows, DOCUMENTS), compression="zstd")
 
 
 def read_documents(folder: Folder) -> list[Document]:
-    return [Document(**row) for row in folder.read_table("documents.parquet").to_pylist()]
+    return [Document(**row) for row in folder.read_table(DOCUMENTS_FILE).to_pylist()]
 
 
 def stage_at(uri: str) -> StageRef:

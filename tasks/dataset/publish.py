@@ -2,92 +2,92 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from tasks.config import PublishConfig
-from tasks.dataset.card import card
+from tasks.dataset.card import card_digest, write_card
 from tasks.dataset.reading import dataset_folder
-from tasks.dataset.split import LEDGER_FILE, keep_ledger, read_ledger
+from tasks.dataset.shards import SCHEMA_VERSION, Part, shard_digest, shard_of, write_shard
+from tasks.dataset.split import LEDGER_FILE, PROOF_FILE, keep_ledger, read_ledger
 from tasks.hub import REFERENCE, resolve
-from tasks.records import DatasetRef, Document, Page, Reason, Reject, StageRef, UsageError, digest
-from tasks.render.cache import PageFile
+from tasks.records import DatasetRef, Reason, Reject, StageRef, UsageError, digest
+from tasks.render.cache import cached
 from tasks.stage import Counts, Stage
-from tasks.store import MANIFEST, Folder, finished, home, read_documents, write_documents
+from tasks.store import DOCUMENTS_FILE, MANIFEST, Folder, finished, home
 
-SCHEMA_VERSION = "2"
 CONTENT = "content.json"
-ROWS_PER_GROUP = 64  # small groups, so that a viewer or a stream reads few images at a time
-
-
-def dataset_schema() -> pa.Schema:
-    """Columns of a shard, with the metadata by which `datasets` decodes the image."""
-    from datasets import Features, Image, List, Value
-
-    return Features(
-        {
-            "image": Image(),
-            "markdown": Value("string"),
-            "language": Value("string"),
-            "source": Value("string"),
-            "doc_id": Value("string"),
-            "page_num": Value("int32"),
-            "page_start_char": Value("int64"),
-            "page_end_char": Value("int64"),
-            "content_box": List(Value("float64"), length=4),
-            "agreement": Value("float64"),
-            "features": List(Value("string")),
-            "family": Value("string"),
-            "license": Value("string"),
-            "style": Value("string"),
-        }
-    ).arrow_schema
-
-
-def _bucket(doc_id: str, buckets: int) -> int:
-    return int(digest("shard", doc_id), 16) % buckets
 
 
 def _publish(
     folder: Folder, config: PublishConfig, *stages: StageRef, previous: str = "", pdfs: bool = False
 ) -> Counts:
-    """Write the dataset of `stages` = collect, render, split. Shards that `previous` holds unchanged are copied."""
+    """Write the dataset of `stages` = collect, render, split. Shards that `previous` holds unchanged are copied.
+
+    In memory are what is said of the documents, the assignment (about 100 bytes a page), and one row group.
+    """
     collected, rendered, split = stages
-    documents = {d.doc_id: d for d in read_documents(Folder(collected.uri))}
-    index = {(p["doc_id"], p["page_num"]): p for p in Folder(rendered.uri).read_table("pages.parquet").to_pylist()}
-    shards: dict[str, list[dict[str, Any]]] = defaultdict(list)  # `datasets` stumbles over a shard without rows
-    for row in Folder(split.uri).read_table("assignment.parquet").to_pylist():
-        bucket = _bucket(row["doc_id"], config.shards)
-        shards[f"data/{row['split']}-{bucket:05d}-of-{config.shards:05d}.parquet"].append(row)
+    said = _said(Folder(collected.uri))
+    assignment = Folder(split.uri).read_table("assignment.parquet")
+    drawn = _drawn(assignment)
+    shards: dict[str, list[tuple[int, int]]] = defaultdict(list)  # `datasets` stumbles over a shard without rows
+    for doc_id, side, start, length in drawn:
+        shards[shard_of(doc_id, side, config.shards)].append((start, length))
     before = _shards(Folder(previous)) if previous else {}
-    digests = {}
-    for name, rows in sorted(shards.items()):
-        key = digest(SCHEMA_VERSION, *(_identity(r, documents[r["doc_id"]]) for r in rows), length=32)
-        if before.get(name) == key:
-            folder.write(name, Folder(previous).read(name))
-        else:
-            folder.write(name, _shard(rows, documents, index))
-        digests[name] = key
-    write_documents(folder, list(documents.values()))
-    folder.write(LEDGER_FILE, Folder(split.uri).read(LEDGER_FILE))
+    digests, written = {}, 0
+    for name, places in sorted(shards.items()):
+        parts = [_part(assignment.slice(*place).to_pylist(), said) for place in places]
+        digests[name] = shard_digest(parts)
+        if before.get(name) == digests[name]:
+            folder.copy(name, Folder(previous))
+            continue
+        written += 1
+        with tempfile.TemporaryDirectory() as scratch:
+            local = Path(scratch) / "shard.parquet"
+            write_shard(local, parts)
+            folder.put(name, local)
+    for name, stage in ((DOCUMENTS_FILE, collected), (LEDGER_FILE, split), (PROOF_FILE, split)):
+        folder.copy(name, Folder(stage.uri))
     rejects = [r for stage in stages for r in Folder(stage.uri).read_rejects()]
     folder.write_rejects(
         Reject(r["stage"], Reason(r["reason"]), r["doc_id"], r["page_num"], r["detail"]) for r in rejects
     )
     if pdfs:
-        for doc_id, file in sorted({(p["doc_id"], p["file"]) for p in index.values()}):
-            cached = PageFile(Folder(home()) / "pages" / file[:2], file)
-            folder.write(f"pdf/{doc_id}.pdf", cached.folder.read(cached.pdf_name))
-    text = card(config, list(documents.values()), list(index.values()), collected, rendered, split, rejects)
-    folder.write("README.md", text.encode())
+        for doc_id, _, start, _ in drawn:
+            file = cached(assignment["file"][start].as_py())
+            folder.copy(f"pdf/{doc_id}.pdf", file.folder, file.pdf_name)
+    text = write_card(folder, config, said, assignment, collected, rendered, split, rejects)
     content = digest(*(f"{n} {d}" for n, d in sorted(digests.items())), digest(text), length=32)
     folder.write_json(CONTENT, {"shards": digests, "content": content})
-    return {**{k: split.counts[k] for k in ("train", "test")}, "documents": len(documents), "shards": len(shards)}
+    counts = {**{k: split.counts[k] for k in ("train", "test")}, "documents": len(said), "shards": len(shards)}
+    return {**counts, "shards written": written}
+
+
+def _said(collected: Folder) -> dict[str, dict[str, str]]:
+    """What is said of each document, without its text."""
+    names = ["doc_id", "language", "source", "license", "family"]
+    return {row["doc_id"]: row for row in collected.read_table(DOCUMENTS_FILE, names).to_pylist()}
+
+
+def _drawn(assignment: pa.Table) -> list[tuple[str, str, int, int]]:
+    """(doc_id, split, first row, rows) of every document; the rows of a document are neighbours."""
+    runs = pc.run_end_encode(assignment["doc_id"].combine_chunks())
+    starts = [0, *runs.run_ends.to_pylist()]
+    sides = assignment["split"]
+    return [
+        (doc_id, sides[start].as_py(), start, end - start)
+        for doc_id, start, end in zip(runs.values.to_pylist(), starts[:-1], starts[1:], strict=True)
+    ]
+
+
+def _part(rows: list[dict[str, Any]], said: Mapping[str, Mapping[str, str]]) -> Part:
+    return Part(file=rows[0]["file"], pages={r["page_num"]: r["features"] for r in rows}, **said[rows[0]["doc_id"]])
 
 
 def _shards(published: Folder) -> Mapping[str, str]:
@@ -96,53 +96,6 @@ def _shards(published: Folder) -> Mapping[str, str]:
         return {}
     shards: dict[str, str] = published.read_json(CONTENT)["shards"]
     return shards
-
-
-def _identity(row: Mapping[str, Any], document: Document) -> str:
-    """All that decides a row of a shard: the page as drawn, and what is said of its document."""
-    said = (document.doc_id, document.language, document.source, document.license, document.family)
-    return digest(row["file"], str(row["page_num"]), *said, length=32)
-
-
-def _shard(
-    rows: list[dict[str, Any]], documents: Mapping[str, Document], index: Mapping[tuple[str, int], Any]
-) -> bytes:
-    schema = dataset_schema()
-    sink = pa.BufferOutputStream()
-    by_document: dict[tuple[str, str], set[int]] = defaultdict(set)
-    for row in rows:
-        by_document[row["doc_id"], row["file"]].add(row["page_num"])
-    with pq.ParquetWriter(sink, schema, compression={"image.bytes": "NONE"}) as writer:
-        waiting: list[dict[str, Any]] = []
-        for (doc_id, file), numbers in sorted(by_document.items()):
-            pages = PageFile(Folder(home()) / "pages" / file[:2], file).read(doc_id)
-            waiting += [_row(p, documents[doc_id], index[doc_id, p.page_num]) for p in pages if p.page_num in numbers]
-            while len(waiting) >= ROWS_PER_GROUP:
-                writer.write_table(pa.Table.from_pylist(waiting[:ROWS_PER_GROUP], schema))
-                del waiting[:ROWS_PER_GROUP]
-        if waiting:
-            writer.write_table(pa.Table.from_pylist(waiting, schema))
-    return bytes(sink.getvalue().to_pybytes())
-
-
-def _row(page: Page, document: Document, indexed: Mapping[str, Any]) -> dict[str, Any]:
-    suffix = "jpg" if page.image.startswith(b"\xff\xd8") else "png"
-    return {
-        "image": {"bytes": page.image, "path": f"{page.doc_id}-{page.page_num:04d}.{suffix}"},
-        "markdown": page.markdown,
-        "language": document.language,
-        "source": document.source,
-        "doc_id": page.doc_id,
-        "page_num": page.page_num,
-        "page_start_char": page.page_start_char,
-        "page_end_char": page.page_end_char,
-        "content_box": list(page.content_box),
-        "agreement": page.agreement,
-        "features": indexed["features"],
-        "family": document.family,
-        "license": document.license,
-        "style": page.style,
-    }
 
 
 def export(stage: StageRef, out: Folder, **notes: str) -> DatasetRef:
@@ -158,12 +111,12 @@ def export(stage: StageRef, out: Folder, **notes: str) -> DatasetRef:
     (out / MANIFEST).delete()
     names = [n for n in source.names() if n not in (MANIFEST, CONTENT)]
     names.sort(key=lambda n: n != LEDGER_FILE)  # the ledger first: by it a half-written folder is known as ours
-    for name in sorted(set(out.names("data/*") + out.names("pdf/*")) - set(names)):
+    for name in sorted({name for kind in ("data", "pdf", "samples") for name in out.names(f"{kind}/*")} - set(names)):
         (out / name).delete()
     unchanged = standing.get("shards", {})
     for name in names:
         if not (name in unchanged and unchanged[name] == manifest["shards"].get(name) and out.exists(name)):
-            out.write(name, source.read(name))
+            out.copy(name, source)
     out.write_json(MANIFEST, manifest)
     return DatasetRef(out.uri, manifest["content"])
 
@@ -215,5 +168,9 @@ def dataset_at(reference: str) -> StageRef:
     raise UsageError(f"{reference}: no published dataset; give its folder, its URI, or a Hub repo@revision")
 
 
-publish_stage = Stage("publish", 1, _publish)
+def _environment(config: PublishConfig) -> str:
+    return f"{SCHEMA_VERSION} {card_digest()}"
+
+
+publish_stage = Stage("publish", 2, _publish, _environment)
 publish = publish_stage.task(retries=1, retry_delay_seconds=5)

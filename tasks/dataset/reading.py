@@ -12,8 +12,6 @@ import pyarrow.parquet as pq
 from tasks.hub import REFERENCE
 from tasks.store import Folder
 
-DOCUMENTS_FILE = "documents.parquet"
-
 
 def dataset_folder(uri: str) -> Folder:
     """The folder of a dataset: `repo@revision` is one of the Hub unless such a local folder exists."""

@@ -1,89 +1,31 @@
-"""The split: whole families are dealt to train and test, and a family that was dealt once never moves."""
+"""The split stage: near-duplicates, the deal, what leaks, the proof, and the ledger that is carried on."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.config import SplitConfig
-from tasks.records import Reason, Reject, StageError, StageRef, digest, family_rank
+from tasks.dataset.deal import deal, over_cap, strata, tally
+from tasks.dataset.fingerprint import VERSION, fingerprints
+from tasks.dataset.leakage import leaks, prove
+from tasks.dataset.near import similar
+from tasks.records import Reason, Reject, StageError, StageRef, digest
 from tasks.stage import Counts, Stage
 from tasks.store import Folder, home
 
 LEDGER = pa.schema([("family", pa.string()), ("split", pa.string()), ("revision", pa.string())])
 LEDGER_FILE = "ledger.parquet"
-ASSIGNMENT = pa.schema(
-    [("doc_id", pa.string()), ("page_num", pa.int32()), ("file", pa.string()), ("split", pa.string())]
-)
-_QUOTA_FEATURES = ("table", "code", "math")
-_MOST = 0.25  # of the pages may be held out to reach `test_pages`
-_OVERSHOOT = {"all": 1.1, "language x source": 1.5}  # a family that fills a quota beyond this goes to train
+PROOF_FILE = "split.json"
+ASSIGNMENT = ["doc_id", "page_num", "file", "features", "split"]
+"""Columns of assignment.parquet: the pages that are published, by doc_id and page_num."""
 
-
-def deal(pages: Iterable[Mapping[str, Any]], ledger: Mapping[str, str], config: SplitConfig) -> dict[str, str]:
-    """Family -> "train" or "test" for the families of `pages` that the ledger does not hold, in the order dealt.
-
-    Quotas are pages of each language x source, and of each language x feature (tables, code, math). New families
-    come in the order of a hash; one goes to test while a quota that it would serve is open.
-    """
-    held: dict[str, Counter[str]] = defaultdict(Counter)
-    total: Counter[str] = Counter()
-    for page in pages:
-        for key in _strata(page):
-            held[page["family"]][key] += 1
-            total[key] += 1
-    count = sum(c["all"] for c in held.values())
-    if not count:
-        return {}
-    divisible = config.test_share and len(held) > 1  # one family alone is there to train on
-    share = max(config.test_share, min(config.test_pages, _MOST * count) / count) if divisible else 0.0
-    quota = {key: max(1.0, share * n) for key, n in total.items()}
-    filled: Counter[str] = Counter()
-    for family, split in ledger.items():
-        if split == "test":
-            filled.update(held.get(family, Counter()))
-    new = sorted((f for f in held if f not in ledger), key=lambda f: (family_rank(f, config.seed), f))
-    dealt: dict[str, str] = {}
-    for family in new:
-        strata = held[family]
-        wanted = filled["all"] < quota["all"] and any(filled[key] < quota[key] for key in strata if key != "all")
-        fits = all(filled[key] + n <= _limit(key) * quota[key] for key, n in strata.items())
-        dealt[family] = "test" if share and wanted and fits else "train"
-        if dealt[family] == "test":
-            filled.update(strata)
-    if share and "test" not in {**ledger, **dealt}.values() and new:
-        dealt[min(new, key=lambda f: (held[f]["all"], family_rank(f, config.seed)))] = "test"  # all were too large
-    return dealt
-
-
-def _limit(stratum: str) -> float:
-    """How far over its quota a stratum may be filled; a feature may be filled without limit."""
-    return _OVERSHOOT["all"] if stratum == "all" else _OVERSHOOT["language x source"] if " x " in stratum else math.inf
-
-
-def _strata(page: Mapping[str, Any]) -> list[str]:
-    language = page["language"]
-    return [
-        "all",
-        f"{language} x {page['source']}",
-        *(f"{language}: {f}" for f in page["features"] if f in _QUOTA_FEATURES),
-    ]
-
-
-def cap(pages: list[dict[str, Any]], limit: int, seed: int) -> set[tuple[str, int]]:
-    """(doc_id, page_num) of the pages over the limit of their family, chosen by hash."""
-    families: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for page in pages:
-        families[page["family"]].append((page["doc_id"], page["page_num"]))
-    over: set[tuple[str, int]] = set()
-    for members in families.values():
-        members.sort(key=lambda m: digest("cap", str(seed), m[0], str(m[1])))
-        over.update(members[limit:])
-    return over
+_COLUMNS = ["doc_id", "page_num", "file", "family", "language", "source", "features", "reject"]
 
 
 def read_ledger(folder: Folder) -> list[dict[str, str]]:
@@ -104,41 +46,73 @@ def keep_ledger(rows: list[dict[str, str]]) -> str:
     return key
 
 
-def _split(folder: Folder, config: SplitConfig, rendered: StageRef, previous: str) -> Counts:
-    """Deal the rendered pages' families. `previous` is the digest of the ledger so far, or ""."""
-    index = Folder(rendered.uri).read_table("pages.parquet")
-    kept = [p for p in index.to_pylist() if not p["reject"]]
+def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    """Rows of the table, few of them in memory at a time."""
+    for batch in table.to_batches(max_chunksize=10_000):
+        yield from batch.to_pylist()
+
+
+def _split(folder: Folder, config: SplitConfig, rendered: StageRef, previous: str, *, workers: int = 0) -> Counts:
+    """Deal the rendered pages' families. `previous` is the digest of the ledger so far, or "".
+
+    In memory are the columns of the index that are needed, and the fingerprints: about 4 KB a page in all.
+    """
+    index = Folder(rendered.uri).read_table("pages.parquet", _COLUMNS)
+    kept = index.filter(pc.is_null(index["reject"]))
     rows = read_ledger(Folder(home()) / "ledgers" / previous) if previous else []
     if previous and not rows:
         raise StageError(f"ledger {previous} is not in {home()}/ledgers: without it old families would move; run again")
     ledger = {r["family"]: r["split"] for r in rows}
-    dealt = deal(kept, ledger, config)
+    over = over_cap(_rows(kept), config.pages_per_family, config.seed)
+    within = kept.filter(pa.array([(p["doc_id"], p["page_num"]) not in over for p in _rows(kept)], pa.bool_()))
+
+    drawn: dict[tuple[str, str], set[int]] = defaultdict(set)
+    families: dict[str, str] = {}
+    for page in _rows(within):
+        drawn[page["doc_id"], page["file"]].add(page["page_num"])
+        families[page["doc_id"]] = page["family"]
+    prints = fingerprints(drawn, workers)
+    twins = sorted({(families[prints.doc_ids[i]], families[prints.doc_ids[j]]) for i, j in similar(prints.whole)})
+    held = tally(_rows(within))
+    dealt = deal(held, ledger, config, [(one, other) for one, other in twins if one != other])
     revision = digest(rendered.digest, ledger_digest(rows))
     rows += [{"family": f, "split": s, "revision": revision} for f, s in dealt.items()]
     ledger |= dealt
-    over = cap(kept, config.pages_per_family, config.seed)
-    assignment = [
-        {"doc_id": p["doc_id"], "page_num": p["page_num"], "file": p["file"], "split": ledger[p["family"]]}
-        for p in kept
-        if (p["doc_id"], p["page_num"]) not in over
-    ]
+
+    sides = {doc_id: ledger[family] for doc_id, family in families.items()}
+    leaking = leaks(prints, sides)
+    proof = prove(prints, sides, families, leaking)
+    left = within.filter(pa.array([(p["doc_id"], p["page_num"]) not in leaking for p in _rows(within)], pa.bool_()))
+    doc_ids = left["doc_id"].to_pylist()
+    dealt_pages = pa.array([sides[doc_id] for doc_id in doc_ids], pa.string())
+    assignment = left.select(ASSIGNMENT[:-1]).append_column("split", dealt_pages)
     folder.write_table(LEDGER_FILE, pa.Table.from_pylist(rows, LEDGER), compression="zstd")
-    folder.write_table("assignment.parquet", pa.Table.from_pylist(assignment, ASSIGNMENT), compression="zstd")
+    folder.write_table("assignment.parquet", assignment, compression="zstd")
+    known = strata(held, ledger, config)
+    quotas = [{"stratum": n, **asdict(s), "off": round(s.off, 2)} for n, s in sorted(known.items())]
+    folder.write_json(PROOF_FILE, {**proof, "strata": quotas, "tolerance": config.tolerance})
     folder.write_rejects(
-        Reject("split", Reason.FAMILY_CAP, d, n, f"over {config.pages_per_family}") for d, n in sorted(over)
+        [
+            *(Reject("split", Reason.FAMILY_CAP, d, n, f"over {config.pages_per_family}") for d, n in sorted(over)),
+            *(Reject("split", Reason.NEAR_DUPLICATE, *name, why) for name, why in sorted(leaking.items())),
+        ]
     )
-    present = {p["family"] for p in kept}
-    sides = Counter(a["split"] for a in assignment)
-    families = Counter(split for family, split in ledger.items() if family in present)
+    pages = Counter(sides[doc_id] for doc_id in doc_ids)
+    present = Counter(ledger[family] for family in {families[doc_id] for doc_id in doc_ids})
     return {
-        "train": sides["train"],
-        "test": sides["test"],
-        "train families": families["train"],
-        "test families": families["test"],
+        "train": pages["train"],
+        "test": pages["test"],
+        "train families": present["train"],
+        "test families": present["test"],
         "new families": len(dealt),
+        "near-duplicates": len(leaking),
     }
 
 
-split_stage = Stage("split", 1, _split)
+def _environment(config: SplitConfig) -> str:
+    return str(VERSION)
+
+
+split_stage = Stage("split", 2, _split, _environment)
 
 split = split_stage.task()

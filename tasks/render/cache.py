@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from tasks.records import Document, Page, Reason, digest
+from tasks.records import Document, Page, Reason, StageError, digest
 from tasks.render.scan import scan_digest
 from tasks.render_config import RenderConfig
-from tasks.store import Folder
+from tasks.store import Folder, home
 
 if TYPE_CHECKING:
     from tasks.render.document import Rendered
@@ -39,16 +39,26 @@ _NOT_THE_LOOKS = {"languages", "max_chars", "seconds_per_document", "keep_pdf"}
 
 
 @cache
-def drawing_digest() -> str:
-    """Digest of everything outside this code that draws: WeasyPrint, Pango, HarfBuzz, FreeType, MuPDF, fonts."""
+def _renderer() -> str:
+    """Digest of the code and the libraries that draw: WeasyPrint, Pango, HarfBuzz, FreeType, MuPDF and the like."""
     import pymupdf
 
-    from tasks.render.fonts import fonts_digest
     from tasks.render.layout import library_versions
 
     names = ("pyromark", "pydyf", "fonttools", "ziamath", "ziafont", "latex2mathml", "opencv-python-headless")
     packages = (version(name) for name in names)
-    return digest(*library_versions(), str(pymupdf.mupdf_version), *packages, fonts_digest())
+    return digest(str(VERSION), *library_versions(), str(pymupdf.mupdf_version), *packages)
+
+
+def drawn_by(config: RenderConfig) -> dict[str, str]:
+    """All that decides what pages look like, their documents apart: a digest each, by the name a run calls it."""
+    from tasks.render.fonts import fonts_digest
+
+    # where no page is scanned, nothing about scans decides what pages look like
+    scans = bool(config.scan.share)
+    style = config.model_dump_json(exclude=_NOT_THE_LOOKS if scans else {*_NOT_THE_LOOKS, "scan"})
+    parts = {"style": digest(style), "renderer": _renderer(), "fonts": fonts_digest()}
+    return {**parts, "scan effects": scan_digest()} if scans else parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +99,15 @@ class PageFile:
         self.folder.write_table(self.name, pa.Table.from_pylist(rows, SCHEMA), **plain)
 
     def read(self, doc_id: str, images: bool = True) -> list[Page]:
-        """The document's pages, in order; `images` False leaves them empty."""
+        """The document's pages, in order; `images` False leaves them empty. Raises StageError where they are gone."""
         columns = None if images else [name for name in SCHEMA.names if name != "image"]
+        try:
+            table = self.folder.read_table(self.name, columns)
+        except FileNotFoundError:
+            raise StageError(
+                f"{self.folder.uri}/{self.name}: the pages of document {doc_id} are gone; "
+                f"remove {home()}/draw and run again: what is missing is drawn again"
+            ) from None
         return [
             Page(
                 doc_id=doc_id,
@@ -101,16 +118,17 @@ class PageFile:
                     "reject": Reason(row["reject"]) if row["reject"] else None,
                 },
             )
-            for row in self.folder.read_table(self.name, columns).to_pylist()
+            for row in table.to_pylist()
         ]
+
+
+def cached(file: str) -> PageFile:
+    """The cached pages of this name in the store."""
+    return PageFile(Folder(home()) / "pages" / file[:2], file)
 
 
 def page_file(home: Folder, document: Document, config: RenderConfig) -> PageFile:
     """Where the document's pages are cached."""
-    # where no page is scanned, nothing about scans decides what pages look like
-    scans = bool(config.scan.share)
-    looks = config.model_dump_json(exclude=_NOT_THE_LOOKS if scans else {*_NOT_THE_LOOKS, "scan"})
     text = (document.doc_id, document.language, document.markdown)
-    drawn_by = (drawing_digest(), scan_digest()) if scans else (drawing_digest(),)
-    key = digest("pages", str(VERSION), *drawn_by, looks, *text, length=32)
+    key = digest("pages", *drawn_by(config).values(), *text, length=32)
     return PageFile(home / "pages" / key[:2], f"{key}.parquet")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,18 +16,18 @@ from rich.progress import track
 from tasks.collect.clean import cut
 from tasks.features import features
 from tasks.records import Document, Reason, Reject, StageError, StageRef, digest
-from tasks.render.cache import VERSION, drawing_digest, page_file
+from tasks.render.cache import drawn_by, page_file
 from tasks.render.pool import draw_all
-from tasks.render.scan import scan_digest
 from tasks.render_config import RenderConfig
 from tasks.stage import Counts, Stage
-from tasks.store import Folder, home, read_documents
+from tasks.store import Folder, finished, home, read_documents
 
 BATCH = 64
 """Documents a task, so that a failed task repeats little and the UI shows how far a run is."""
 
 _FEW_FAIL, _MOST_FAIL = 3, 0.2  # documents, and share of them, that may fail before the run is stopped
 
+DRAWN_BY = "drawn_by.json"
 INDEX = pa.schema(
     [
         ("doc_id", pa.string()),
@@ -134,8 +134,34 @@ def _render(folder: Folder, config: RenderConfig, *drawn: StageRef) -> Counts:
             rejects.append(Reject("render", Reason(row["reject"]), row["doc_id"], row["page_num"], row["detail"]))
     folder.write_table("pages.parquet", table, compression="zstd")
     folder.write_rejects(rejects)
+    folder.write_json(DRAWN_BY, drawn_by(config))
     failed = sum(int(ref.counts["rejected documents"]) for ref in drawn)
     return {**measured(table.to_pylist()), "rejected documents": failed}
+
+
+def changes(before: Folder, after: Folder) -> str:
+    """What became of the documents of an earlier rendering, and why pages are others: a line for the log.
+
+    Of documents, not of what was drawn: a page that is other than before may still be in the page cache.
+    """
+    now = dict(_files(after))
+    if finished(before) is None:
+        return f"{len(now)} documents, nothing known of an earlier run"
+    then = dict(_files(before))
+    old, new = (folder.read_json(DRAWN_BY) for folder in (before, after))
+    causes = [name for name in old | new if old.get(name) != new.get(name)]
+    both = now.keys() & then.keys()
+    other = sum(now[d] != then[d] for d in both)
+    because = f"other {' and '.join(causes)}" if causes else "other text"
+    return (
+        f"{len(now)} documents: {len(both) - other} as before, {other} drawn anew ({because}), "
+        f"{len(now) - len(both)} new, {len(then) - len(both)} gone"
+    )
+
+
+def _files(rendered: Folder) -> Iterable[tuple[str, str]]:
+    table = rendered.read_table("pages.parquet", ["doc_id", "file"])
+    return zip(*(column.to_pylist() for column in table.columns), strict=True)
 
 
 def measured(pages: list[Mapping[str, Any]]) -> dict[str, int | float]:
@@ -163,8 +189,7 @@ def _mean(values: list[Any]) -> float:
 
 
 def _environment(config: RenderConfig) -> str:
-    drawn_by = f"{VERSION} {drawing_digest()}"
-    return f"{drawn_by} {scan_digest()}" if config.scan.share else drawn_by
+    return digest(*(part for named in drawn_by(config).items() for part in named))
 
 
 draw_stage = Stage("draw", 1, _draw, _environment)

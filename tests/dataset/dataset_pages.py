@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
 
 from tasks.config import PublishConfig, SplitConfig
 from tasks.dataset.publish import publish_stage
 from tasks.dataset.split import split_stage
 from tasks.records import Document, Reason, Reject, StageRef, digest
-from tasks.render.cache import page_file
+from tasks.render.cache import SCHEMA, cached, page_file
 from tasks.render.document import render_document
-from tasks.render.stage import draw_stage, render_stage
+from tasks.render.stage import INDEX, draw_stage, measured, render_stage
 from tasks.render_config import RenderConfig, ScanConfig
 from tasks.store import Folder, finish, home, write_documents
 
@@ -63,6 +68,40 @@ def content(folder: str | Path) -> dict[str, str]:
     root = Path(folder)
     files = sorted(p for p in root.rglob("*") if p.is_file())
     return {p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def drawn(pages: list[dict[str, Any]], name: str) -> StageRef:
+    """A rendered stage of index rows, with page files that hold a text and an image of its own for each page, unless
+    a row says which ("markdown", "image")."""
+    by_document: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for page in pages:
+        by_document[page["doc_id"]].append(page)
+    indexed = []
+    for doc_id, members in by_document.items():
+        held = [
+            {"markdown": noise_text(doc_id, p["page_num"]), "image": noise(doc_id, p["page_num"]), **p} for p in members
+        ]
+        file = f"{digest('pages', *(p['markdown'] for p in held), *(p['image'] for p in held))}.parquet"
+        said = {"page_start_char": 0, "page_end_char": 1, "content_box": [0.0] * 4, "style": "{}", "agreement": 1.0}
+        table = pa.Table.from_pylist([{**said, **{k: p[k] for k in p if k in SCHEMA.names}} for p in held], SCHEMA)
+        cached(file).folder.write_table(file, table)
+        indexed += [{**dict.fromkeys(INDEX.names), "agreement": 1.0, **p, "file": file} for p in held]
+    folder = Folder(home()) / name
+    folder.write_table("pages.parquet", pa.Table.from_pylist(indexed, INDEX))
+    folder.write_rejects([])
+    return finish(folder, name, measured(indexed))
+
+
+def noise_text(*name: object) -> str:
+    rng = random.Random(str(name))
+    return " ".join(f"w{rng.randrange(10**6)}" for _ in range(60))
+
+
+def noise(*name: object) -> bytes:
+    """A small PNG of dark cells in places of its own."""
+    rng = np.random.default_rng(int(digest(*map(str, name)), 16))
+    cells = np.where(rng.random((12, 12)) < 0.3, 0, 255).astype(np.uint8)
+    return bytes(cv2.imencode(".png", np.kron(cells, np.ones((4, 4), np.uint8)))[1])
 
 
 def rows(families: int, seed: int = 0, largest: int = 30) -> list[dict[str, Any]]:

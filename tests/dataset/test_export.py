@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from dataset_pages import content, documents, published
 
+from tasks import store
 from tasks.dataset.publish import check_out, dataset_at, export, previous_ledger
-from tasks.dataset.split import LEDGER_FILE, read_ledger
+from tasks.dataset.split import LEDGER_FILE, PROOF_FILE, read_ledger
 from tasks.records import StageRef, UsageError
 from tasks.store import MANIFEST, Folder, finished
 
@@ -24,9 +27,17 @@ def test_export_is_repeatable(built: tuple[Path, StageRef], tmp_path: Path) -> N
     assert export(built[1], two).digest == first.digest
     assert content(two.uri) == standing
     assert dataset_at(one.uri).digest == dataset_at(built[1].uri).digest == first.digest
-    assert {"data", "documents.parquet", "rejects.jsonl", LEDGER_FILE, MANIFEST, "README.md", "pdf"} == {
-        p.name for p in Path(one.uri).iterdir()
-    }
+    assert {
+        "data",
+        "documents.parquet",
+        "rejects.jsonl",
+        LEDGER_FILE,
+        MANIFEST,
+        "README.md",
+        "pdf",
+        "samples",
+        PROOF_FILE,
+    } == {p.name for p in Path(one.uri).iterdir()}
 
 
 def test_the_content_digest_is_that_of_the_content(
@@ -47,24 +58,25 @@ def test_a_killed_export_is_completed(
 ) -> None:
     whole = Folder(str(tmp_path / "whole"))
     ref = export(built[1], whole)
-    real = Folder.write
+    real = store._replace
     for limit in range(len(whole.names())):
         out = Folder(str(tmp_path / f"out{limit}"))
         written = 0
 
-        def write(self: Folder, name: str, data: bytes, limit: int = limit) -> None:
+        def replace_file(
+            target: str, fill: Callable[[BinaryIO], object], limit: int = limit, out: Folder = out
+        ) -> None:
             nonlocal written
             if written == limit:
-                Path(self.uri).mkdir(parents=True, exist_ok=True)
-                (Path(self.uri) / "half.0123.part").write_bytes(b"half")
+                (Path(out.uri) / "half.0123.part").write_bytes(b"half")
                 raise Killed
             written += 1
-            real(self, name, data)
+            real(target, fill)
 
-        monkeypatch.setattr(Folder, "write", write)
+        monkeypatch.setattr(store, "_replace", replace_file)
         with pytest.raises(Killed):
             export(built[1], out)
-        monkeypatch.setattr(Folder, "write", real)
+        monkeypatch.setattr(store, "_replace", real)
         assert finished(out) is None
         assert check_out(out) == {}
         assert export(built[1], out) == replace(ref, uri=out.uri)
@@ -80,17 +92,17 @@ def test_an_update_that_is_killed_is_completed(
     export(built[1], out)
     ledger = previous_ledger(out, "other base")
     after = published(documents(10), ledger=ledger, previous=built[1].uri, shards=2)
-    real = Folder.write
+    real = store._replace
 
-    def write(self: Folder, name: str, data: bytes) -> None:
-        if name.startswith("data/test"):
+    def replace_file(target: str, fill: Callable[[BinaryIO], object]) -> None:
+        if "/data/test" in target:
             raise Killed
-        real(self, name, data)
+        real(target, fill)
 
-    monkeypatch.setattr(Folder, "write", write)
+    monkeypatch.setattr(store, "_replace", replace_file)
     with pytest.raises(Killed):
         export(after, out)
-    monkeypatch.setattr(Folder, "write", real)
+    monkeypatch.setattr(store, "_replace", real)
     assert finished(out) is None
     assert read_ledger(out) == read_ledger(Folder(after.uri))
     export(after, out)

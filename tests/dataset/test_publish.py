@@ -12,7 +12,8 @@ import pytest
 import yaml
 from dataset_pages import LOOK, content, documents, draw, published
 
-from tasks.dataset.publish import dataset_schema, export, publish_stage
+from tasks.dataset.publish import export, publish_stage
+from tasks.dataset.shards import Part, dataset_schema
 from tasks.dataset.split import keep_ledger, read_ledger
 from tasks.markdown import visible_text
 from tasks.records import StageRef
@@ -90,13 +91,13 @@ def test_unchanged_shards_are_copied_not_made_again(
 
     monkeypatch.setenv("RECTO_HOME", str(built[0]))
     made = []
-    real = publishing._shard
+    real = publishing.write_shard
 
-    def counting(rows: Any, *more: Any) -> bytes:
-        made.append({r["doc_id"] for r in rows})
-        return real(rows, *more)
+    def counting(path: Path, parts: list[Part]) -> None:
+        made.append({part.doc_id for part in parts})
+        real(path, parts)
 
-    monkeypatch.setattr(publishing, "_shard", counting)
+    monkeypatch.setattr(publishing, "write_shard", counting)
     docs = documents()
     docs[5] = replace(docs[5], markdown=docs[5].markdown + "\nOne more line.\n")
     ledger = keep_ledger(read_ledger(Folder(built[1].uri)))

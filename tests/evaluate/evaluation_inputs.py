@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
 from tasks.config import ScoreRun
-from tasks.dataset.publish import dataset_schema
+from tasks.dataset.shards import dataset_schema
 from tasks.evaluate.page_set import PageInput, SetPage, write_page_set
 from tasks.evaluate.report.content import Content, Pages, StageRow
 from tasks.evaluate.report.explorer import page_views

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
 from tasks.config import GrpoConfig, GrpoRun, LoraConfig, ModelConfig, PagesConfig, SftConfig, SftRun
-from tasks.dataset.publish import dataset_schema
+from tasks.dataset.shards import dataset_schema
 from tasks.model import tiny
 from tasks.records import StageRef, digest
 

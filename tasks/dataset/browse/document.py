@@ -8,11 +8,11 @@ from pathlib import Path
 
 from tasks.dataset.browse.choice import Place, survey
 from tasks.dataset.browse.views import CONTEXT, WHOLE, page_views
-from tasks.dataset.reading import DOCUMENTS_FILE, dataset_folder, rows
+from tasks.dataset.reading import dataset_folder, rows
 from tasks.html.frame import environment, first_that_fit, inline
 from tasks.html.text import plural, visible
 from tasks.records import StageRef, UsageError
-from tasks.store import Folder, finished, home
+from tasks.store import DOCUMENTS_FILE, Folder, finished, home
 
 MOST_PAGES = 200
 _HERE = Path(__file__).parent

@@ -11,11 +11,11 @@ from typing import Any, Literal
 from markupsafe import Markup
 
 from tasks.dataset.browse.choice import Place
-from tasks.dataset.reading import DOCUMENTS_FILE, rows, rows_at
+from tasks.dataset.reading import rows, rows_at
 from tasks.html.images import data_uri
 from tasks.html.markdown import markdown_html
 from tasks.render.style import PAPERS
-from tasks.store import Folder
+from tasks.store import DOCUMENTS_FILE, Folder
 
 CONTEXT = 1_500  # characters of a document on either side of a page's span
 WHOLE = 6_000  # a document up to this length is shown whole
