@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class FetchError(StageError):
-    """A URL could not be had. `status` is the HTTP status that refused it, 0 where the service gave no usable answer."""
+    """A URL could not be had. `status` is the HTTP status that refused it, 0 where no usable answer came."""
 
     def __init__(self, url: object, problem: str, status: int = 0) -> None:
         super().__init__(f"{url}: {problem}")
@@ -87,17 +87,18 @@ class Fetcher:
     stale: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        if not self.contact.strip():
-            raise UsageError(
-                "collect.contact is empty: name an e-mail address or a URL at which the services can reach you; "
-                "their rules ask for one"
-            )
         self._hosts: dict[str, _Host] = {}
         self._lock = Lock()
         self._wire = httpx.HTTPTransport()
 
     @property
     def identity(self) -> str:
+        """Who asks. Raises UsageError where nobody is named."""
+        if not self.contact.strip():
+            raise UsageError(
+                "collect.contact is empty: name an e-mail address or a URL at which the services can reach you; "
+                "their rules ask for one"
+            )
         return f"recto/{version('recto')} ({self.contact})"
 
     def client(self, manners: Manners) -> httpx.Client:

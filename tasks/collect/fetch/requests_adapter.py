@@ -22,7 +22,8 @@ class Adapter(BaseAdapter):
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         assert request.method == "GET"
-        answer = self.fetcher.ask(httpx.Request("GET", str(request.url), headers=dict(request.headers)), self.manners)
+        headers = {name: str(value) for name, value in request.headers.items()}
+        answer = self.fetcher.ask(httpx.Request("GET", str(request.url), headers=headers), self.manners)
         response = requests.Response()
         response.status_code = answer.status_code
         response.headers.update(answer.headers)
