@@ -89,7 +89,7 @@ class Fetcher:
     def __post_init__(self) -> None:
         self._hosts: dict[str, _Host] = {}
         self._lock = Lock()
-        self._wire = httpx.HTTPTransport()
+        self._wire = httpx.Client()
 
     @property
     def identity(self) -> str:
@@ -183,8 +183,7 @@ class Fetcher:
         deadline = self.clock() + manners.seconds
         body = bytearray()
         try:
-            response = self._wire.handle_request(sent)
-            response.request = request
+            response = self._wire.send(sent, stream=True)
             try:
                 for chunk in response.iter_bytes():
                     body += chunk
