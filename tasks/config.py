@@ -13,13 +13,6 @@ from tasks.render_config import Config, RenderConfig
 
 RUNS = Path(__file__).parent.parent / "infra" / "runs"
 
-# they allow copies and changes, asking for no more than attribution and, some, the same licence
-LICENSES = (
-    *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "ISC", "LPPL-1.3c", "MIT", "MIT-0", "MPL-2.0"),
-    *("NCSA", "PSF-2.0", "PostgreSQL", "Unlicense", "WTFPL", "Zlib"),
-    *("CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0"),
-)
-
 
 class CollectConfig(Config):
     """Which documents come in."""
@@ -33,8 +26,7 @@ class CollectConfig(Config):
     required: tuple[str, ...] = Field((), description="Sources without which a run fails; a gap in another is counted")
     contact: str = Field("", description="E-mail or URL of who runs this, told to every service that is asked")
     mirrors: dict[str, str] = Field({}, description="Host -> base URL of what answers in its place")
-    patience: float = Field(300, gt=0, description="Seconds of faults after which a host is given up")
-    licenses: tuple[str, ...] = Field(LICENSES, description="SPDX identifiers of what may be collected and published")
+    patience: float = Field(600, gt=0, description="Seconds of faults after which a host is given up")
     languages: tuple[str, ...] = Field((), description="Languages kept, as ISO 639-1; empty keeps all")
     min_chars: int = Field(200, ge=1, description="Shorter documents are rejected")
     max_chars: int = Field(50_000, ge=200, description="Longer documents are cut at a block boundary")

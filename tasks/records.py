@@ -43,7 +43,7 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     UNREACHABLE = "unreachable"
     GONE = "gone"
-    LICENSE = "license"
+    LICENCE = "licence"
     CONVERSION = "conversion"
     SOURCE_CAP = "source_cap"
     TOO_SHORT = "too_short"

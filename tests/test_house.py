@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 BASE = frozenset(
     {
         "records",
-        "config",
+        "config", "licences",
         "hub",
         "html",
         "licences",

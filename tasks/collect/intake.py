@@ -9,11 +9,14 @@ from tasks.collect.language import detect
 from tasks.collect.markup import nodes
 from tasks.collect.pandoc import to_markdown
 from tasks.collect.source import Original
+from tasks.collect.web_page import article
 from tasks.config import CollectConfig
 from tasks.markdown import parse
 from tasks.records import Document, Reason, Reject, StageError, digest
 
 MAX_BYTES = 2_000_000
+# markup that is converted holds much that no reader sees
+MAX_MARKUP_BYTES = 10_000_000
 # deeper nesting is never prose, and every later stage walks the tree
 MAX_DEPTH = 60
 
@@ -39,8 +42,9 @@ class Intake:
 
     def _add(self, given: Original) -> None:
         doc_id, name, raw = given.doc_id, given.name, given.raw
-        if len(raw) > MAX_BYTES:
-            return self.reject(doc_id, Reason.TOO_LONG, f"{name}: {len(raw)} bytes; at most {MAX_BYTES} are read")
+        most = MAX_BYTES if given.format == "markdown" else MAX_MARKUP_BYTES
+        if len(raw) > most:
+            return self.reject(doc_id, Reason.TOO_LONG, f"{name}: {len(raw)} bytes; at most {most} are read")
         if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
             return self.reject(doc_id, Reason.UNREADABLE, f"{name}: UTF-16; save it as UTF-8")
         if b"\0" in raw:
@@ -51,9 +55,11 @@ class Intake:
             return self.reject(doc_id, Reason.UNREADABLE, f"{name}: not UTF-8 at byte {e.start}")
         if given.format != "markdown":
             try:
-                text = to_markdown(text, given.format)
+                text = to_markdown(article(text) if given.format == "html" else text, given.format)
             except StageError as e:
                 return self.reject(doc_id, Reason.CONVERSION, f"{name}: {e}")
+            if len(text) > MAX_BYTES:
+                return self.reject(doc_id, Reason.TOO_LONG, f"{name}: {len(text)} characters of Markdown")
         text = normalise(text)
         if reason := accept(text, self.config):
             return self.reject(doc_id, reason, f"{name}: {len(text)} characters after cleaning")

@@ -46,13 +46,11 @@ class _FaultError(Exception):
 class Manners:
     """How one service is asked.
 
-    `pace` is seconds between two requests, `seconds` the longest that one answer may take. `check` says what is wrong
-    with the content of an answer, '' if nothing. What stands at a URL that `fixed` matches never changes.
-    `remedy` is what a user can do when the service refuses.
+    `pace` is seconds between two requests. `check` says what is wrong with the content of an answer, '' if nothing.
+    What stands at a URL that `fixed` matches never changes. `remedy` is what a user can do when the service refuses.
     """
 
     pace: float
-    seconds: float = 60
     max_bytes: int = 20_000_000
     check: Callable[[httpx.Response], str] = as_declared
     fixed: re.Pattern[str] = re.compile(r"(?!)")
@@ -72,15 +70,17 @@ class Fetcher:
     """Asks for URLs, politely, one at a time; the same promises for every client that `client` or `adapter` serves.
 
     `contact` is who runs this, as an address or URL. `mirrors` maps a host to the base URL that answers for it.
-    Faults are tried again `tries` times; a host is given up when it has cost `patience` seconds since its last
-    answer. What could not be had again but was kept is used as it was, and counted in `stale`.
+    An answer may take `seconds`. A request is sent at most `tries` times, and a host is given up when faults have cost
+    `patience` seconds since its last answer. What could not be had again but was kept is used as it was, and counted
+    in `stale`.
     """
 
     contact: str
     cache: Cache | None = None
     mirrors: Mapping[str, str] = field(default_factory=dict)
-    patience: float = 300
+    patience: float = 600
     tries: int = 5
+    seconds: float = 60
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     calls: Counter[str] = field(default_factory=Counter)
@@ -164,7 +164,7 @@ class Fetcher:
             if problem := manners.check(response):
                 raise _FaultError(f"answered with {problem}"[:300], asked_to_wait(response))
             response.headers[RETRIEVED] = datetime.fromtimestamp(told_at(response), UTC).isoformat(timespec="seconds")
-            if self.cache and (conditions(response) or manners.fixed.search(str(request.url))):
+            if self.cache:
                 self.cache.put(request, response)
         return response
 
@@ -175,12 +175,12 @@ class Fetcher:
         if mirror := self.mirrors.get(url.host):
             base = httpx.URL(mirror)
             url = url.copy_with(scheme=base.scheme, host=base.host, port=base.port)
-        limits = dict.fromkeys(("connect", "read", "write", "pool"), manners.seconds)
+        limits = dict.fromkeys(("connect", "read", "write", "pool"), self.seconds)
         return httpx.Request("GET", url, headers=headers, extensions={"timeout": limits})
 
     def _receive(self, request: httpx.Request, sent: httpx.Request, manners: Manners) -> httpx.Response:
         """A whole answer, no larger and no slower than the manners allow."""
-        deadline = self.clock() + manners.seconds
+        deadline = self.clock() + self.seconds
         body = bytearray()
         try:
             response = self._wire.send(sent, stream=True)
@@ -190,11 +190,11 @@ class Fetcher:
                     if len(body) > manners.max_bytes:
                         raise FetchError(request.url, f"more than {manners.max_bytes} bytes; left out", 413)
                     if self.clock() > deadline:
-                        raise _FaultError(f"took more than {manners.seconds:.0f} s")
+                        raise _FaultError(f"took more than {self.seconds:.0f} s")
             finally:
                 response.close()
         except httpx.TimeoutException:
-            raise _FaultError(f"gave no answer in {manners.seconds:g} s") from None
+            raise _FaultError(f"gave no answer in {self.seconds:g} s") from None
         except (httpx.TransportError, httpx.DecodingError) as e:
             raise _FaultError(f"broke off ({e})") from None
         headers = httpx.Headers(response.headers)

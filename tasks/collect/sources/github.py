@@ -24,6 +24,7 @@ from tasks.collect.intake import MAX_BYTES
 from tasks.collect.secret import secret
 from tasks.collect.source import Original, missing, understood
 from tasks.config import CollectConfig
+from tasks.licences import may_publish
 from tasks.records import Reason, Reject, StageError, digest
 
 TOKEN = "GITHUB_TOKEN"
@@ -65,9 +66,9 @@ class Source(source.Source):
                     repository = client.get_repo(name)
                     tip = repository.get_branch(repository.default_branch).commit
                     license = repository.license.spdx_id if repository.license else "NOASSERTION"
-                if license not in config.licenses:
-                    detail = f"{where}: {license}; allowed are {', '.join(config.licenses)}"
-                    yield Reject("collect", Reason.LICENSE, digest("github", name), detail=detail)
+                if not may_publish(license):
+                    detail = f"{where}: {license} is none of the licences that let anybody pass a text on"
+                    yield Reject("collect", Reason.LICENCE, digest("github", name), detail=detail)
                     continue
                 yield from self._files(repository, name, folder, license, tip)
             except StageError as e:
@@ -113,7 +114,7 @@ class Source(source.Source):
                 revision=sha,
                 license=license,
                 evidence=evidence,
-                attribution=f"The contributors of {name}, {at}/{path}, {license}",
+                attribution=f"the contributors of {name}, {at}/{path}, {license}",
                 retrieved=retrieved,
                 language=self.language,
             )
@@ -139,15 +140,20 @@ def ranked(paths: Sequence[str], language: str) -> list[str]:
 
 
 def _problem(response: httpx.Response) -> str:
-    """Blobs are what their name says, and everything is JSON."""
+    """Everything is JSON with what the call is made for, and blobs are what their name says."""
     if problem := is_json(response):
         return problem
-    named = _NAMED_BY_CONTENT.search(response.request.url.path)
+    answer, path = response.json(), response.request.url.path
+    kinds = {"/git/blobs/": "content", "/git/trees/": "tree", "/branches/": "commit", "/repos/": "full_name"}
+    key = next((key for part, key in kinds.items() if part in path), None)
+    if not isinstance(answer, dict) or (key and key not in answer):
+        return f"JSON without {key}"
+    named = _NAMED_BY_CONTENT.search(path)
     if named and named[1] == "blobs":
         try:
-            raw = base64.b64decode(response.json()["content"])
-        except (KeyError, TypeError, ValueError):
-            return "no blob"
+            raw = base64.b64decode(answer["content"])
+        except (TypeError, ValueError):
+            return "no base64"
         if hashlib.sha1(b"blob %d\0" % len(raw) + raw).hexdigest() != named[2]:
             return "another blob than the one that was asked for"
     return ""
