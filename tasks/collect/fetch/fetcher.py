@@ -60,7 +60,9 @@ class Manners:
 @dataclass(slots=True)
 class _Host:
     ready: float = 0.0
-    """When the next request may start."""
+    """When the pace allows the next request."""
+    open: float = 0.0
+    """When the last fault lets the service be asked again."""
     lost: float = 0.0
     """Seconds that faults have cost since the last answer."""
 
@@ -124,23 +126,23 @@ class Fetcher:
         host = self._hosts.setdefault(request.url.host, _Host())
         problem = f"{request.url.host} was given up after {host.lost:.0f} s of faults"
         for attempt in range(self.tries):
-            delay = max(host.ready - self.clock(), 0.0)
-            if host.lost >= self.patience:
+            now = self.clock()
+            held = max(host.open - now, 0.0)
+            if host.lost + held >= self.patience:
+                if held:
+                    problem += f"; it asked to wait {held:.0f} s, and at most {self.patience:.0f} s are waited"
                 break
-            if delay > self.patience - host.lost:
-                problem = f"{problem}; asked to wait {delay:.0f} s, and at most {self.patience:.0f} s are waited"
-                break
-            if delay:
+            if delay := max(held, host.ready - now):
                 self.sleep(delay)
+            host.lost += held
             started = self.clock()
             host.ready = started + manners.pace
             try:
                 answer = self._once(request, manners, kept)
             except _FaultError as e:
-                pause = float(2**attempt) if e.pause is None else e.pause
                 now = self.clock()
-                host.ready = max(host.ready, now + pause)
-                host.lost += now - started + (pause if attempt + 1 < self.tries else 0)
+                host.open = now + (2.0**attempt if e.pause is None else e.pause)
+                host.lost += now - started
                 problem = f"{e} (asked {attempt + 1} times)"
             except FetchError:
                 host.lost = 0.0
