@@ -70,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     dataset.add_argument("--keep-pdf", action="store_true", help="keep the PDF of each document")
     collect = add("collect", _collect, "collect documents, and say what was found and rejected")
     collect.add_argument("--dry-run", action="store_true", help="write nothing")
-    add("doctor", _doctor, "check what this machine has against what a run needs")
+    doctor = add("doctor", _doctor, "check what this machine has against what a run needs")
+    doctor.add_argument("--sources", action="store_true", help="ask the services for every source that the run names")
     bootstrap = add("bootstrap", _bootstrap, "train the embedded tiny reader from nothing")
     bootstrap.add_argument("--out", metavar="DIR", required=True, help="where the model goes")
     bootstrap.add_argument("--work", metavar="DIR", help="checkpoint, log and pages (default: in --out)")
@@ -201,10 +202,10 @@ def _collect(arguments: argparse.Namespace) -> None:
 
 
 def _doctor(arguments: argparse.Namespace) -> None:
-    from flows.doctor import examine
+    from flows.doctor import examine, examine_sources
 
-    run = _load(arguments, "demo.toml")
-    if problems := examine(run):
+    run = _load(arguments, "rebuild.toml" if arguments.sources else "demo.toml")
+    if problems := (examine_sources(run.collect) if arguments.sources else examine(run)):
         raise StageError(f"{problems} problem(s); each line above says what to do")
 
 

@@ -46,12 +46,16 @@ class Source(Config, ABC):
     """
 
     kind: str
-    hosts: ClassVar[tuple[str, ...]] = ()
-    """What is asked over the network: one address that answers while the service is up."""
+    online: ClassVar[bool] = False
+    """Whether reading it asks a service."""
 
     @abstractmethod
     def plan(self) -> Iterable[str]:
         """What would be read, a line each; asks for nothing."""
+
+    def check(self, fetcher: Fetcher) -> Iterator[str | Reject]:
+        """What is there of what the entry names, asked for in as few calls as do; a reject for what is not."""
+        yield from self.plan()
 
     @abstractmethod
     def read(self, fetcher: Fetcher, config: CollectConfig) -> Iterator[Original | Reject]:

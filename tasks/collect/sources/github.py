@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any, ClassVar
 
@@ -44,10 +45,22 @@ _LANGUAGES = "ar|cs|de|en|es|fa|fr|he|hi|id|it|ja|ko|nl|pl|pt|ru|th|tr|uk|vi|zh"
 _LANGUAGE = re.compile(rf"(?:^|/)(?:[^/]*[._])?({_LANGUAGES})(?:[-_][a-z]{{2,4}})?(?:/|\.md$)", re.IGNORECASE)
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A repository at one commit; of its tree, the part under `folder` is wanted."""
+
+    name: str
+    folder: str
+    repository: Repository
+    license: str
+    commit: str
+    tree: str
+
+
 class Source(source.Source):
     """Repositories as `owner/name`, or `owner/name:folder` for one folder of it."""
 
-    hosts: ClassVar[tuple[str, ...]] = ("https://api.github.com/rate_limit",)
+    online: ClassVar[bool] = True
     repositories: tuple[str, ...] = Field(min_length=1)
     language: str = Field("", description="Files in any other language are rejects; empty takes all")
     files: int = Field(15, ge=1, description="Most files of one repository, those rich in content first")
@@ -56,7 +69,22 @@ class Source(source.Source):
     def plan(self) -> list[str]:
         return [f"github.com/{name}, at most {self.files} files" for name in self.repositories]
 
+    def check(self, fetcher: Fetcher) -> Iterator[str | Reject]:
+        for found in self._repositories(fetcher):
+            yield found if isinstance(found, Reject) else f"github.com/{found.name}, {found.license}"
+
     def read(self, fetcher: Fetcher, config: CollectConfig) -> Iterator[Original | Reject]:
+        for found in self._repositories(fetcher):
+            if isinstance(found, Reject):
+                yield found
+                continue
+            try:
+                yield from self._files(found)
+            except StageError as e:
+                yield missing(digest("github", found.name), f"github.com/{found.name}", e)
+
+    def _repositories(self, fetcher: Fetcher) -> Iterator[_Found | Reject]:
+        """The repositories that are there and may be published, where their default branches stand."""
         client = connect(fetcher)
         for entry in self.repositories:
             name, _, folder = entry.partition(":")
@@ -66,26 +94,26 @@ class Source(source.Source):
                     repository = client.get_repo(name)
                     tip = repository.get_branch(repository.default_branch).commit
                     license = repository.license.spdx_id if repository.license else "NOASSERTION"
-                if not may_publish(license):
-                    detail = f"{where}: {license} is none of the licences that let anybody pass a text on"
-                    yield Reject("collect", Reason.LICENCE, digest("github", name), detail=detail)
-                    continue
-                yield from self._files(repository, name, folder, license, tip)
             except StageError as e:
                 yield missing(digest("github", name), where, e)
+                continue
+            if may_publish(license):
+                yield _Found(name, folder, repository, license, tip.sha, tip.commit.tree.sha)
+            else:
+                detail = f"{where}: {license} is none of the licences that let anybody pass a text on"
+                yield Reject("collect", Reason.LICENCE, digest("github", name), detail=detail)
 
-    def _files(
-        self, repository: Repository, name: str, folder: str, license: str, tip: Any
-    ) -> Iterator[Original | Reject]:
+    def _files(self, found: _Found) -> Iterator[Original | Reject]:
+        name, repository, license = found.name, found.repository, found.license
         where = f"github.com/{name}"
         with understood(where):
-            tree = repository.get_git_tree(tip.commit.tree.sha, recursive=True)
+            tree = repository.get_git_tree(found.tree, recursive=True)
             blobs = {e.path: (e.sha, e.size or 0) for e in tree.tree if e.type == "blob"}
             whole = not tree.raw_data.get("truncated")
-        at = f"https://{where}/blob/{tip.sha}"
+        at = f"https://{where}/blob/{found.commit}"
         stated = next((path for path in sorted(blobs) if _LICENCE_FILE.fullmatch(path)), "")
         evidence = f"{at}/{stated}, as GitHub reads it" if stated else "GitHub's record of the repository"
-        paths = ranked([path for path in blobs if path.startswith(folder)], self.language)
+        paths = ranked([path for path in blobs if path.startswith(found.folder)], self.language)
         if len(paths) > self.files or not whole:
             listed = f"{len(paths)} files of Markdown" + ("" if whole else ", in the part that GitHub lists")
             detail = f"{where}: {listed}; {self.files} are taken"

@@ -28,7 +28,7 @@ AT_ONCE = 50  # titles that the API takes in one call
 class Source(source.Source):
     """Articles of one language, by title and from categories."""
 
-    hosts: ClassVar[tuple[str, ...]] = ("https://en.wikipedia.org/w/api.php?action=query&meta=siteinfo&format=json",)
+    online: ClassVar[bool] = True
     language: str
     articles: tuple[str, ...] = ()
     categories: tuple[str, ...] = Field((), description="With the namespace's name, such as 'Category:Compilers'")
@@ -39,8 +39,17 @@ class Source(source.Source):
         found = [f"{site}/{name}, at most {self.per_category} articles" for name in self.categories]
         return [f"{site}/{title}" for title in self.articles] + found
 
+    def check(self, fetcher: Fetcher) -> Iterator[str | Reject]:
+        for found in self._pages(_Wiki(fetcher, self.language)):
+            yield found if isinstance(found, Reject) else self._name(str(found["title"]))
+
     def read(self, fetcher: Fetcher, config: CollectConfig) -> Iterator[Original | Reject]:
         wiki = _Wiki(fetcher, self.language)
+        for found in self._pages(wiki):
+            yield found if isinstance(found, Reject) else self._article(wiki, found)
+
+    def _pages(self, wiki: _Wiki) -> Iterator[dict[str, Any] | Reject]:
+        """What the API says of every article, once, where its licence lets it be published."""
         titles = dict.fromkeys(self.articles)
         for category in self.categories:
             try:
@@ -51,24 +60,24 @@ class Source(source.Source):
         wanted = tuple(titles)
         for some in (wanted[i : i + AT_ONCE] for i in range(0, len(wanted), AT_ONCE)):
             try:
-                facts = wiki.facts(some)
+                rights, pages = wiki.facts(some)
             except StageError as e:
                 yield from (self._missing(title, e) for title in some)
                 continue
-            for title, page in facts.pages.items():
+            for title, page in pages.items():
                 if page is None:
                     detail = f"{self._name(title)}: there is no such article"
                     yield Reject("collect", Reason.GONE, self._id(title), detail=detail)
+                elif not may_publish(spdx(rights)):
+                    detail = f"{self._name(title)}: the site states {rights or 'no licence'}"
+                    yield Reject("collect", Reason.LICENCE, self._id(title), detail=detail)
                 elif page["title"] not in seen:
                     seen.add(page["title"])
-                    yield self._article(wiki, page, facts.rights)
+                    yield {**page, "rights": rights}
 
-    def _article(self, wiki: _Wiki, page: dict[str, Any], rights: str) -> Original | Reject:
-        title, revision = str(page["title"]), page["lastrevid"]
+    def _article(self, wiki: _Wiki, page: dict[str, Any]) -> Original | Reject:
+        title, revision, rights = str(page["title"]), page["lastrevid"], str(page["rights"])
         license = spdx(rights)
-        if not may_publish(license):
-            detail = f"{self._name(title)}: the site states {rights or 'no licence'}"
-            return Reject("collect", Reason.LICENCE, self._id(title), detail=detail)
         try:
             answer = wiki.html(revision)
         except StageError as e:
@@ -124,22 +133,6 @@ def _problem(response: httpx.Response) -> str:
 MANNERS = Manners(pace=0.5, check=_problem, fixed=_REVISION)
 
 
-class _Facts:
-    """What the API says of some titles: each one's page, None where there is none; and the licence of the texts."""
-
-    def __init__(self, titles: Sequence[str], query: dict[str, Any]) -> None:
-        renamed = {r["from"]: r["to"] for key in ("normalized", "redirects") for r in query.get(key, ())}
-        pages = {p["title"]: p for p in query["pages"].values() if "missing" not in p and "invalid" not in p}
-        self.pages = {title: pages.get(self._follow(title, renamed)) for title in titles}
-        self.rights = str(query["rightsinfo"]["url"])
-
-    @staticmethod
-    def _follow(title: str, renamed: dict[str, str]) -> str:
-        for _ in range(4):
-            title = renamed.get(title, title)
-        return title
-
-
 class _Wiki(wikipediaapi.Wikipedia):  # type: ignore[misc]
     """The client, asking through a fetcher, with one call for many titles."""
 
@@ -149,8 +142,9 @@ class _Wiki(wikipediaapi.Wikipedia):  # type: ignore[misc]
         super().__init__(fetcher.identity, language, max_retries=0, extra_api_params=polite, transport=transport)
         self._pages = fetcher.client(MANNERS)
 
-    def facts(self, titles: Sequence[str]) -> _Facts:
-        """Revision, address, Wikidata item and licence."""
+    def facts(self, titles: Sequence[str]) -> tuple[str, dict[str, dict[str, Any] | None]]:
+        """The licence of the site's texts, and each title's page with its revision, address and Wikidata item; None
+        where there is none."""
         asked = {
             "action": "query",
             "prop": "info|pageprops",
@@ -162,7 +156,11 @@ class _Wiki(wikipediaapi.Wikipedia):  # type: ignore[misc]
         }
         with understood(f"{self.language}.wikipedia.org"):
             answer = self._get(self.language, self._construct_params(self.page(titles[0]), asked))
-            return _Facts(titles, answer["query"])
+            query = answer["query"]
+            pages = {p["title"]: p for p in query["pages"].values() if "missing" not in p and "invalid" not in p}
+            for key in ("redirects", "normalized"):
+                pages |= {r["from"]: pages[r["to"]] for r in query.get(key, ()) if r["to"] in pages}
+            return str(query["rightsinfo"]["url"]), {title: pages.get(title) for title in titles}
 
     def members(self, category: str) -> list[str]:
         """The titles of a category's articles, sorted."""
