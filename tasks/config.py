@@ -13,6 +13,8 @@ from tasks.render_config import Config, RenderConfig
 
 RUNS = Path(__file__).parent.parent / "infra" / "runs"
 
+Masked = Literal["email", "ip"]
+
 
 class CollectConfig(Config):
     """Which documents come in."""
@@ -27,6 +29,7 @@ class CollectConfig(Config):
     contact: str = Field("", description="E-mail or URL of who runs this, told to every service that is asked")
     mirrors: dict[str, str] = Field({}, description="Host -> base URL of what answers in its place")
     patience: float = Field(600, gt=0, description="Seconds of faults after which a host is given up")
+    mask: tuple[Masked, ...] = Field(("email", "ip"), description="Addresses replaced by reserved examples")
     languages: tuple[str, ...] = Field((), description="Languages kept, as ISO 639-1; empty keeps all")
     min_chars: int = Field(200, ge=1, description="Shorter documents are rejected")
     max_chars: int = Field(50_000, ge=200, description="Longer documents are cut at a block boundary")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from tasks.collect.clean import accept, cut, normalise
 from tasks.collect.language import detect
 from tasks.collect.markup import nodes
+from tasks.collect.mask import mask
 from tasks.collect.pandoc import to_markdown
 from tasks.collect.source import Original
 from tasks.collect.web_page import article
@@ -60,7 +61,7 @@ class Intake:
                 return self.reject(doc_id, Reason.CONVERSION, f"{name}: {e}")
             if len(text) > MAX_BYTES:
                 return self.reject(doc_id, Reason.TOO_LONG, f"{name}: {len(text)} characters of Markdown")
-        text = normalise(text)
+        text = normalise(mask(text, self.config.mask))
         if reason := accept(text, self.config):
             return self.reject(doc_id, reason, f"{name}: {len(text)} characters after cleaning")
         if (depth := max(d for _, d in nodes(parse(text)))) > MAX_DEPTH:
