@@ -15,6 +15,7 @@ _DROPPED = (
     ".references, .mw-references-wrap, .reflist, .noprint, .metadata, .ambox, .toc, #toc, .sistersitebox, .side-box, "
     ".gallery, .thumb, .mw-cite-backlink, .catlinks, .printfooter, [hidden], [style*='display:none']"
 )
+_PROLOGUE = re.compile(r"^\s*<\?xml[^>]*>")
 _STYLE = re.compile(r"^\{\\(?:display|text)style\s*(.*)\}$", re.DOTALL)
 _LANGUAGE = "mw-highlight-lang-"
 _BLOCKS = ("p", "div", "ul", "ol", "li", "dl", "dd", "dt", "blockquote", "center", "pre")
@@ -24,7 +25,7 @@ _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 def article(html: str) -> str:
     """The article in a page: no navigation, notes, references, pictures or links; formulas as the TeX they were
     written in, code with its language, cells of a single line."""
-    soup = BeautifulSoup(html, "lxml")
+    soup = BeautifulSoup(_PROLOGUE.sub("", html), "lxml")
     for formula in soup.select(".mwe-math-element, math"):
         if not formula.decomposed:
             _formula(soup, formula)
