@@ -59,6 +59,9 @@ def _formula(soup: BeautifulSoup, element: Tag) -> None:
 def _code(soup: BeautifulSoup, block: Tag) -> None:
     classes = block.get_attribute_list("class")
     language = next((str(c).removeprefix(_LANGUAGE) for c in classes if c and str(c).startswith(_LANGUAGE)), "")
+    before = block.find_previous_sibling()
+    if not language and before is not None and before.name == "pre":
+        language = "text"  # code that is only indented would go on from the block before
     fence = soup.new_tag("pre", attrs={"class": language} if language else {})
     fence.string = block.get_text().strip("\n")
     block.replace_with(fence)

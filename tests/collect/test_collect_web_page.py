@@ -34,6 +34,10 @@ def test_code_keeps_its_lines_and_its_language() -> None:
     assert markdown(code) == '``` python\ndef f():\n    return "<"\n```\n'
 
 
+def test_blocks_of_code_stay_apart() -> None:
+    assert markdown("<pre>a</pre><pre>b</pre>") == "    a\n\n``` text\nb\n```\n"
+
+
 def test_tables_become_what_markdown_can_say() -> None:
     table = (
         '<table class="wikitable"><caption>Ages</caption><tbody><tr><th>Name</th><th>Year</th></tr>'
