@@ -161,14 +161,13 @@ def _dataset(arguments: argparse.Namespace) -> None:
     if arguments.keep_pdf:
         run = run.model_copy(update={"render": run.render.model_copy(update={"keep_pdf": True})})
     from flows.dataset import dataset_rebuild, default_out
-    from tasks.collect.sources import open_sources
+    from tasks.collect.snapshot import ready_sources
     from tasks.dataset.publish import check_out
     from tasks.store import Folder
 
     out = Folder(arguments.out) if arguments.out else default_out(run)
     check_out(out)
-    for source in open_sources(run.collect).values():
-        source.plan()  # a folder that cannot be used is said before a server starts
+    ready_sources(run.collect)  # a folder that cannot be used is said before a server starts
     quiet_tracebacks()
     built = dataset_rebuild(run, out.uri)
     counts, sides = built.pages.rendered.counts, built.pages.split.counts

@@ -34,12 +34,22 @@ def fetcher_for(config: CollectConfig) -> Fetcher:
     return Fetcher(config.contact, cache, config.mirrors, patience=config.patience)
 
 
+def ready_sources(config: CollectConfig) -> dict[str, Source]:
+    """The sources of a run by name. Raises UsageError for what would stop it before anything is asked."""
+    sources = open_sources(config)
+    for source in sources.values():
+        source.plan()
+        if source.online:
+            fetcher_for(config).check()
+    return sources
+
+
 def take_snapshots(config: CollectConfig, fetcher: Fetcher | None = None) -> list[StageRef]:
     """One snapshot a source, in their order. A source that cannot be read is a gap: it is counted, and a warning.
 
     Raises StageError for a gap in a required source, UsageError where the configuration is at fault.
     """
-    sources = open_sources(config)
+    sources = ready_sources(config)
     fetcher = fetcher or fetcher_for(config)
     return [_take(name, source, fetcher, config) for name, source in sources.items()]
 

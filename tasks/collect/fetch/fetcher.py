@@ -96,12 +96,16 @@ class Fetcher:
     @property
     def identity(self) -> str:
         """Who asks. Raises UsageError where nobody is named."""
+        self.check()
+        return f"recto/{version('recto')} ({self.contact})"
+
+    def check(self) -> None:
+        """Raises UsageError where nobody is named."""
         if not self.contact.strip():
             raise UsageError(
                 "collect.contact is empty: name an e-mail address or a URL at which the services can reach you; "
                 "their rules ask for one"
             )
-        return f"recto/{version('recto')} ({self.contact})"
 
     def client(self, manners: Manners) -> httpx.Client:
         """An httpx client whose requests keep to these manners."""

@@ -113,7 +113,8 @@ class Source(source.Source):
         at = f"https://{where}/blob/{found.commit}"
         stated = next((path for path in sorted(blobs) if _LICENCE_FILE.fullmatch(path)), "")
         evidence = f"{at}/{stated}, as GitHub reads it" if stated else "GitHub's record of the repository"
-        paths = ranked([path for path in blobs if path.startswith(found.folder)], self.language)
+        below = f"{found.folder}/" if found.folder else ""
+        paths = ranked([path for path in blobs if path.startswith(below)], self.language)
         if len(paths) > self.files or not whole:
             listed = f"{len(paths)} files of Markdown" + ("" if whole else ", in the part that GitHub lists")
             detail = f"{where}: {listed}; {self.files} are taken"
