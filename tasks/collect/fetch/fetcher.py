@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache, cached_property
 from importlib.metadata import version
 from threading import Lock
 
@@ -57,6 +59,12 @@ class Manners:
     remedy: str = "check that it exists and may be read"
 
 
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Read once: it takes longer than most requests."""
+    return httpx.create_ssl_context()
+
+
 @dataclass(slots=True)
 class _Host:
     ready: float = 0.0
@@ -91,7 +99,10 @@ class Fetcher:
     def __post_init__(self) -> None:
         self._hosts: dict[str, _Host] = {}
         self._lock = Lock()
-        self._wire = httpx.Client()
+
+    @cached_property
+    def _wire(self) -> httpx.Client:
+        return httpx.Client(verify=_certificates())
 
     @property
     def identity(self) -> str:
