@@ -43,7 +43,6 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     UNREACHABLE = "unreachable"
     GONE = "gone"
-    LICENCE = "licence"
     CONVERSION = "conversion"
     SOURCE_CAP = "source_cap"
     TOO_SHORT = "too_short"

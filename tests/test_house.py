@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 BASE = frozenset(
     {
         "records",
-        "config", "licences", "licences",
+        "config",
         "hub",
         "html",
         "licences",
