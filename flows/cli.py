@@ -70,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     dataset.add_argument("--keep-pdf", action="store_true", help="keep the PDF of each document")
     collect = add("collect", _collect, "collect documents, and say what was found and rejected")
     collect.add_argument("--dry-run", action="store_true", help="write nothing")
-    add("doctor", _doctor, "check what this machine has against what a run needs")
+    doctor = add("doctor", _doctor, "check what this machine has against what a run needs")
+    doctor.add_argument("--sources", action="store_true", help="ask the services for every source that the run names")
     bootstrap = add("bootstrap", _bootstrap, "train the embedded tiny reader from nothing")
     bootstrap.add_argument("--out", metavar="DIR", required=True, help="where the model goes")
     bootstrap.add_argument("--work", metavar="DIR", help="checkpoint, log and pages (default: in --out)")
@@ -160,13 +161,13 @@ def _dataset(arguments: argparse.Namespace) -> None:
     if arguments.keep_pdf:
         run = run.model_copy(update={"render": run.render.model_copy(update={"keep_pdf": True})})
     from flows.dataset import dataset_rebuild, default_out
-    from tasks.collect.stage import collect_stage
+    from tasks.collect.snapshot import ready_sources
     from tasks.dataset.publish import check_out
     from tasks.store import Folder
 
     out = Folder(arguments.out) if arguments.out else default_out(run)
     check_out(out)
-    collect_stage(run.collect)  # a folder that cannot be used is said before a server starts
+    ready_sources(run.collect)  # a folder that cannot be used is said before a server starts
     quiet_tracebacks()
     built = dataset_rebuild(run, out.uri)
     counts, sides = built.pages.rendered.counts, built.pages.split.counts
@@ -180,27 +181,30 @@ def _dataset(arguments: argparse.Namespace) -> None:
 
 def _collect(arguments: argparse.Namespace) -> None:
     run = _load(arguments)
-    from collections import Counter
-
-    from tasks.collect import collect
-    from tasks.collect.stage import collect_stage
+    from tasks.collect.snapshot import take_snapshots
+    from tasks.collect.sources import open_sources
+    from tasks.collect.stage import FUNNEL, collect_stage
+    from tasks.store import Folder
 
     if arguments.dry_run:
-        documents, rejects = collect(run.collect)
-        languages = ", ".join(f"{name} {n}" for name, n in sorted(Counter(d.language for d in documents).items()))
-        print(f"{len(documents)} documents ({languages})")
-        for reason, n in sorted(Counter(r.reason.value for r in rejects).items()):
-            print(f"{reason}: {n}")
-    else:
-        done = collect_stage(run.collect)
-        print(", ".join(f"{name} {value}" for name, value in done.counts.items()), f"in {done.uri}")
+        for name, source in open_sources(run.collect).items():
+            for line in source.plan():
+                print(f"{name}: {line}")
+        return
+    snapshots = take_snapshots(run.collect)
+    for name, taken in zip(dict.fromkeys(run.collect.sources), snapshots, strict=True):
+        print(f"{name}: {', '.join(f'{what} {n}' for what, n in taken.counts.items())}")
+    done = collect_stage(run.collect, *snapshots)
+    for kind, fates in Folder(done.uri).read_json(FUNNEL).items():
+        print(f"{kind}: {', '.join(f'{fate} {n}' for fate, n in fates.items())}")
+    print(", ".join(f"{name} {value}" for name, value in done.counts.items()), f"in {done.uri}")
 
 
 def _doctor(arguments: argparse.Namespace) -> None:
-    from flows.doctor import examine
+    from flows.doctor import examine, examine_sources
 
-    run = _load(arguments, "demo.toml")
-    if problems := examine(run):
+    run = _load(arguments, "rebuild.toml" if arguments.sources else "demo.toml")
+    if problems := (examine_sources(run.collect) if arguments.sources else examine(run)):
         raise StageError(f"{problems} problem(s); each line above says what to do")
 
 

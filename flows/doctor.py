@@ -6,9 +6,9 @@ import importlib.metadata
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from tasks.config import Checkpoint, HubModel, RunConfig, System
+from tasks.config import Checkpoint, CollectConfig, HubModel, RunConfig, System
 from tasks.records import StageError, UsageError
 
 Check = Callable[[RunConfig], str]
@@ -71,6 +71,24 @@ def _systems(run: RunConfig) -> str:
     return ", ".join(there) or "none besides base and adapters"
 
 
+def _tools(_: RunConfig) -> str:
+    from tasks.collect.pandoc import pandoc_version
+
+    return f"pandoc {pandoc_version()}"
+
+
+def _services(run: RunConfig) -> str:
+    """What a run that collects from services needs before the first request."""
+    from tasks.collect.snapshot import fetcher_for
+    from tasks.collect.sources import open_sources
+
+    online = [name for name, source in open_sources(run.collect).items() if source.online]
+    if not online:
+        return "none are asked"
+    token = "a token" if os.environ.get("GITHUB_TOKEN") else "no token in GITHUB_TOKEN: 60 requests an hour"
+    return f"{', '.join(online)} as {fetcher_for(run.collect).identity}; GitHub: {token}"
+
+
 def _device(_: RunConfig) -> str:
     import torch
 
@@ -86,6 +104,8 @@ CHECKS: dict[str, Check] = {
     "model": _model,
     "systems": _systems,
     "device": _device,
+    "tools": _tools,
+    "services": _services,
 }
 
 
@@ -99,8 +119,24 @@ def _results(run: RunConfig) -> Iterator[tuple[str, bool, str]]:
 
 def examine(run: RunConfig) -> int:
     """Print a line a check; returns how many failed."""
+    return _tell(_results(run))
+
+
+def examine_sources(config: CollectConfig) -> int:
+    """Ask every source of a run for all that it names, and print a line each; returns how many have a problem."""
+    from tasks.collect.snapshot import fetcher_for
+    from tasks.collect.sources import open_sources
+
+    fetcher = fetcher_for(config)
+    answers = ((name, found) for name, source in open_sources(config).items() for found in source.check(fetcher))
+    return _tell(
+        (name, isinstance(found, str), found if isinstance(found, str) else found.detail) for name, found in answers
+    )
+
+
+def _tell(results: Iterable[tuple[str, bool, str]]) -> int:
     failed = 0
-    for name, ok, line in _results(run):
+    for name, ok, line in results:
         print(f"{'ok  ' if ok else 'FAIL'} {name:9} {line}")
         failed += not ok
     return failed

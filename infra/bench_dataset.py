@@ -19,6 +19,7 @@ import psutil
 import pyarrow as pa
 
 from tasks.collect import collect
+from tasks.collect.snapshot import take_snapshots
 from tasks.collect.stage import collect_stage
 from tasks.config import CollectConfig, PublishConfig, SplitConfig
 from tasks.dataset.publish import export, previous_ledger, publish_stage
@@ -62,7 +63,8 @@ def build(folder: str) -> dict[str, int]:
     """collect -> render -> split -> publish -> export of a folder, as the flow does it."""
     out = Folder(f"{home()}/out")
     standing = finished(out) or {}
-    given = collect_stage(CollectConfig(source="folder", folder=folder))
+    config = CollectConfig(sources=("folder",), folder=folder)
+    given = collect_stage(config, *take_snapshots(config))
     drawn = [draw_stage(RenderConfig(), given, batch) for batch in batches(given)]
     rendered = render_stage(RenderConfig(), *drawn)
     base = digest(rendered.digest)

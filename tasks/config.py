@@ -13,13 +13,23 @@ from tasks.render_config import Config, RenderConfig
 
 RUNS = Path(__file__).parent.parent / "infra" / "runs"
 
+Masked = Literal["email", "ip"]
+
 
 class CollectConfig(Config):
     """Which documents come in."""
 
-    source: Literal["corpus", "folder"] = Field("corpus", description="Embedded corpus, or every *.md under `folder`")
-    folder: str = Field("", description="Folder of Markdown files, with source = 'folder'")
+    sources: tuple[str, ...] = Field(
+        ("corpus",), min_length=1, description="'corpus' (embedded), 'folder', or names in the catalogue"
+    )
+    folder: str = Field("", description="The source 'folder' is every *.md below it")
     license: str = Field("NOASSERTION", description="SPDX id of the licence that all files of `folder` have")
+    catalogue: str = Field("", description="TOML file of sources; empty: data/sources.toml")
+    required: tuple[str, ...] = Field((), description="Sources without which a run fails; a gap in another is counted")
+    contact: str = Field("", description="E-mail or URL of who runs this, told to every service that is asked")
+    mirrors: dict[str, str] = Field({}, description="Host -> base URL of what answers in its place")
+    patience: float = Field(600, gt=0, description="Seconds of faults after which a host is given up")
+    mask: tuple[Masked, ...] = Field(("email", "ip"), description="Addresses replaced by reserved examples")
     languages: tuple[str, ...] = Field((), description="Languages kept, as ISO 639-1; empty keeps all")
     min_chars: int = Field(200, ge=1, description="Shorter documents are rejected")
     max_chars: int = Field(50_000, ge=200, description="Longer documents are cut at a block boundary")
@@ -203,7 +213,7 @@ class RunConfig(Config):
         """The run, with every *.md below a folder as its documents; None changes nothing."""
         if folder is None:
             return self
-        source = self.collect.model_copy(update={"source": "folder", "folder": folder})
+        source = self.collect.model_copy(update={"sources": ("folder",), "folder": folder})
         return self.model_copy(update={"collect": source})
 
 

@@ -41,6 +41,10 @@ class Reason(StrEnum):
     # documents
     NOT_MARKDOWN = "not_markdown"
     UNREADABLE = "unreadable"
+    UNREACHABLE = "unreachable"
+    GONE = "gone"
+    CONVERSION = "conversion"
+    SOURCE_CAP = "source_cap"
     TOO_SHORT = "too_short"
     NO_MARKER = "no_marker"
     WRONG_LANGUAGE = "wrong_language"
@@ -71,7 +75,8 @@ class Document:
     """One normalised Markdown document.
 
     `doc_id` digests kind and canonical locator only, so it is the same for every revision;
-    `family` names the documents that must never be separated by a split.
+    `family` names the documents that must never be separated by a split. `license` is an SPDX identifier, `evidence`
+    where it was read; `retrieved` is when the text was, in UTC, empty where nothing was fetched.
     """
 
     doc_id: str
@@ -83,6 +88,8 @@ class Document:
     license: str
     attribution: str
     family: str
+    evidence: str = ""
+    retrieved: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,17 @@ from dataclasses import dataclass, field
 from tasks.collect.clean import accept, cut, normalise
 from tasks.collect.language import detect
 from tasks.collect.markup import nodes
+from tasks.collect.mask import mask
+from tasks.collect.pandoc import to_markdown
+from tasks.collect.source import Original
+from tasks.collect.web_page import article
 from tasks.config import CollectConfig
 from tasks.markdown import parse
-from tasks.records import Document, Reason, Reject, digest
+from tasks.records import Document, Reason, Reject, StageError, digest
 
 MAX_BYTES = 2_000_000
+# markup that is converted holds much that no reader sees
+MAX_MARKUP_BYTES = 10_000_000
 # deeper nesting is never prose, and every later stage walks the tree
 MAX_DEPTH = 60
 
@@ -28,24 +34,18 @@ class Intake:
     def reject(self, doc_id: str, reason: Reason, detail: str) -> None:
         self.rejects.append(Reject("collect", reason, doc_id, detail=detail))
 
-    def add(
-        self,
-        raw: bytes,
-        name: str,
-        *,
-        doc_id: str,
-        source: str,
-        family: str,
-        url: str = "",
-        revision: str = "",
-        license: str = "NOASSERTION",
-        attribution: str = "",
-        language: str = "",
-    ) -> None:
-        """Let one file in or reject it. `name` is how rejects call it; an empty language is detected, an empty
-        revision is a digest of the content."""
-        if len(raw) > MAX_BYTES:
-            return self.reject(doc_id, Reason.TOO_LONG, f"{name}: {len(raw)} bytes; at most {MAX_BYTES} are read")
+    def take(self, item: Original | Reject) -> None:
+        """Let one text in or reject it; a reject of the source's own stays one."""
+        if isinstance(item, Reject):
+            self.rejects.append(item)
+        else:
+            self._add(item)
+
+    def _add(self, given: Original) -> None:
+        doc_id, name, raw = given.doc_id, given.name, given.raw
+        most = MAX_BYTES if given.format == "markdown" else MAX_MARKUP_BYTES
+        if len(raw) > most:
+            return self.reject(doc_id, Reason.TOO_LONG, f"{name}: {len(raw)} bytes; at most {most} are read")
         if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
             return self.reject(doc_id, Reason.UNREADABLE, f"{name}: UTF-16; save it as UTF-8")
         if b"\0" in raw:
@@ -54,13 +54,24 @@ class Intake:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError as e:
             return self.reject(doc_id, Reason.UNREADABLE, f"{name}: not UTF-8 at byte {e.start}")
-        text = normalise(text)
+        if given.format != "markdown":
+            try:
+                text = to_markdown(article(text) if given.format == "html" else text, given.format)
+            except StageError as e:
+                return self.reject(doc_id, Reason.CONVERSION, f"{name}: {e}")
+            if len(text) > MAX_BYTES:
+                return self.reject(doc_id, Reason.TOO_LONG, f"{name}: {len(text)} characters of Markdown")
+        text = normalise(mask(text, self.config.mask))
         if reason := accept(text, self.config):
             return self.reject(doc_id, reason, f"{name}: {len(text)} characters after cleaning")
         if (depth := max(d for _, d in nodes(parse(text)))) > MAX_DEPTH:
             return self.reject(doc_id, Reason.NOT_MARKDOWN, f"{name}: nested {depth} deep; at most {MAX_DEPTH}")
         if (first := self.seen.setdefault(digest(text, length=64), name)) != name:
             return self.reject(doc_id, Reason.DUPLICATE, f"{name}: the same text as {first}")
+        language = detect(text)
+        for wanted in ((given.language,) if given.language else (), self.config.languages):
+            if wanted and language not in wanted:
+                return self.reject(doc_id, Reason.WRONG_LANGUAGE, f"{name}: {language}; wanted {', '.join(wanted)}")
         whole = len(text)
         if whole > self.config.max_chars:
             text = normalise(cut(text, self.config.max_chars))
@@ -69,13 +80,15 @@ class Intake:
             Document(
                 doc_id=doc_id,
                 markdown=text,
-                language=language or detect(text),
-                source=source,
-                url=url,
-                revision=revision or digest(raw),
-                license=license,
-                attribution=attribution,
-                family=family,
+                language=language,
+                source=given.source,
+                url=given.url,
+                revision=given.revision or digest(raw),
+                license=given.license,
+                attribution=given.attribution,
+                family=given.family,
+                evidence=given.evidence,
+                retrieved=given.retrieved,
             )
         )
         return None

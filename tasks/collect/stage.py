@@ -1,47 +1,52 @@
-"""The collect stage: documents and rejects of one source."""
+"""The collect stage: documents and rejects of what the sources held, and the funnel that says where the rest went."""
 
 from __future__ import annotations
 
-import hashlib
-import os
+from collections import Counter, defaultdict
 from importlib.metadata import version
-from pathlib import Path
 
-from tasks.collect import collect as collect_documents
-from tasks.collect.corpus import CORPUS
-from tasks.collect.folder import markdown_files
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.collect.intake import Intake
+from tasks.collect.snapshot import read_snapshot, snapshot_kind, take_snapshots
 from tasks.config import CollectConfig
-from tasks.records import Reason, digest
+from tasks.records import Reason, StageRef, digest
 from tasks.stage import Counts, Stage
 from tasks.store import Folder, write_documents
 
-
-def _collect(folder: Folder, config: CollectConfig) -> Counts:
-    documents, rejects = collect_documents(config)
-    write_documents(folder, documents)
-    folder.write_rejects(rejects)
-    cut = sum(r.reason is Reason.CUT for r in rejects)
-    dropped = len(rejects) - cut
-    return {"found": len(documents) + dropped, "documents": len(documents), "rejected": dropped, "cut": cut}
+FUNNEL = "funnel.json"
 
 
-def _content(config: CollectConfig) -> str:
-    """Digest of the files that will be read: a changed file is a new collection, wherever the folder is."""
-    root = Path(config.folder) if config.source == "folder" else CORPUS
-    names = [os.fsencode(name) for name in markdown_files(root)] if root.is_dir() else []
-    if config.source == "corpus":
-        names.append(b"index.json")
-    libraries = [version(name) for name in ("pyromark", "py3langid")]
-    return digest(*libraries, *(part for name in names for part in (name, _sha256(root / os.fsdecode(name)))))
+def _collect(folder: Folder, config: CollectConfig, *snapshots: StageRef) -> Counts:
+    intake = Intake(config)
+    funnel: dict[str, Counter[str]] = defaultdict(Counter)
+    for ref in snapshots:
+        kind, documents, rejects = snapshot_kind(ref), len(intake.documents), len(intake.rejects)
+        for item in read_snapshot(ref):
+            intake.take(item)
+        funnel[kind] += Counter(documents=len(intake.documents) - documents)
+        funnel[kind] += Counter(r.reason.value for r in intake.rejects[rejects:])
+    write_documents(folder, intake.documents)
+    folder.write_rejects(intake.rejects)
+    folder.write_json(FUNNEL, funnel)
+    cut = sum(r.reason is Reason.CUT for r in intake.rejects)
+    documents, dropped = len(intake.documents), len(intake.rejects) - cut
+    return {"found": documents + dropped, "documents": documents, "rejected": dropped, "cut": cut}
 
 
-def _sha256(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return "unreadable"
+def _libraries(_: CollectConfig) -> str:
+    return digest(*map(version, ("pyromark", "py3langid", "pypandoc-binary")))
 
 
-collect_stage = Stage("collect", 2, _collect, _content, ignore=("folder",))
+# what decides which texts come in has decided what the snapshots hold
+ASKING = ("sources", "folder", "catalogue", "required", "contact", "mirrors", "patience")
+collect_stage = Stage("collect", 3, _collect, _libraries, ignore=ASKING)
 
-collect = collect_stage.task(retries=1, retry_delay_seconds=5)
+_take = task(name="snapshot", cache_policy=NO_CACHE)(take_snapshots)
+_clean = collect_stage.task(retries=1, retry_delay_seconds=5)
+
+
+def collect(config: CollectConfig) -> StageRef:
+    """What the sources hold now, and the documents in it: two Prefect tasks."""
+    return _clean(config, *_take(config))

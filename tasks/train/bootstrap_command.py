@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tasks.collect.corpus import CORPUS
+from tasks.collect.sources.corpus import CORPUS
 from tasks.config import load_config
 from tasks.model import tiny
 from tasks.model.generate import generate

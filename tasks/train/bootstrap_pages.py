@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from tasks.collect.corpus import CORPUS, collect_corpus
 from tasks.collect.intake import Intake
+from tasks.collect.snapshot import fetcher_for
+from tasks.collect.source import Original
+from tasks.collect.sources.corpus import CORPUS, Source
 from tasks.config import RUNS, CollectConfig, load_run
 from tasks.markdown import Node, parse, visible_text
 from tasks.records import Document, digest
@@ -18,13 +20,14 @@ from tasks.train.bootstrap_text import CHARACTERS, is_share_alike, package_descr
 def clone_documents(corpus: Path = CORPUS) -> list[Document]:
     """The English documents of the embedded corpus and the descriptions of the installed packages, cleaned."""
     config = CollectConfig(max_chars=6000)
-    documents, _ = collect_corpus(config, corpus)
-    intake = Intake(config)
+    embedded, packages = Intake(config), Intake(config)
+    for text in Source(root=corpus).read(fetcher_for(config), config):
+        embedded.take(text)
     for package, markdown in package_descriptions():
-        name = digest("package", package)
-        intake.add(markdown.encode(), package, doc_id=name, source="package", family=package, language="en")
-    corpus_documents = [d for d in documents if d.language == "en" and not is_share_alike(d.license)]
-    return corpus_documents + intake.documents
+        doc_id = digest("package", package)
+        packages.take(Original(markdown.encode(), package, doc_id, source="package", family=package, language="en"))
+    english = [d for d in embedded.documents if d.language == "en" and not is_share_alike(d.license)]
+    return english + packages.documents
 
 
 def small_page() -> RenderConfig:

@@ -13,10 +13,12 @@ import pytest
 
 from tasks.collect import collect
 from tasks.collect.clean import RAW, normalise
-from tasks.collect.corpus import CORPUS, collect_corpus, load_index
 from tasks.collect.figures import figures
 from tasks.collect.language import detect
 from tasks.collect.markup import nodes
+from tasks.collect.snapshot import fetcher_for
+from tasks.collect.source import Original
+from tasks.collect.sources.corpus import CORPUS, Source, load_index
 from tasks.config import CollectConfig
 from tasks.markdown import parse
 from tasks.records import Document, StageError
@@ -122,8 +124,7 @@ def _code(text: str, start: int, end: int) -> tuple[str, ...]:
     return tuple(re.sub("[\ufe0f\u200b-\u200f\u2028\u00ad]", "", line).strip() for line in lines if line.strip())
 
 
-def test_the_filter_keeps_the_order(documents: list[Document], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.collect.collect_corpus", lambda config: (documents, []))
+def test_the_filter_keeps_the_order(documents: list[Document]) -> None:
     japanese, rejects = collect(CollectConfig(languages=("ja",)))
     assert japanese == [d for d in documents if d.language == "ja"]
     assert len(rejects) == len(documents) - len(japanese)
@@ -140,25 +141,30 @@ def test_detection_agrees_with_the_index(documents: list[Document]) -> None:
     assert [d.revision for d in documents if detect(d.markdown) != d.language] == []
 
 
+def read(root: Path) -> list[Original]:
+    config = CollectConfig()
+    return list(Source(root=root).read(fetcher_for(config), config))
+
+
 def test_a_changed_or_missing_file_stops_the_stage(tmp_path: Path) -> None:
     index = load_index()
     package = next(p for p in index["packages"] if p["package"] == "chalk")
     (tmp_path / "index.json").write_text(json.dumps({"packages": [package]}))
     path = tmp_path / package["files"][0]["path"]
     with pytest.raises(StageError, match="No such file"):
-        collect_corpus(CollectConfig(), tmp_path)
+        read(tmp_path)
     path.parent.mkdir(parents=True)
     shutil.copy(CORPUS / package["files"][0]["path"], path)
-    (document,), _ = collect_corpus(CollectConfig(), tmp_path)
+    (document,) = read(tmp_path)
     assert document.family == "chalk"
     path.write_text(path.read_text() + "x")
     with pytest.raises(StageError, match=r"sha256 is .*restore"):
-        collect_corpus(CollectConfig(), tmp_path)
+        read(tmp_path)
 
 
 def test_a_missing_or_broken_index_stops_the_stage(tmp_path: Path) -> None:
     with pytest.raises(StageError, match="index cannot be read"):
-        collect_corpus(CollectConfig(), tmp_path)
+        read(tmp_path)
     (tmp_path / "index.json").write_text("{")
     with pytest.raises(StageError, match="index cannot be read"):
-        collect_corpus(CollectConfig(), tmp_path)
+        read(tmp_path)

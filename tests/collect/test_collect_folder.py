@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 
 from tasks.collect import collect
-from tasks.collect.folder import collect_folder
 from tasks.collect.intake import MAX_BYTES
 from tasks.config import CollectConfig
-from tasks.records import Reason, UsageError, digest
+from tasks.records import Document, Reason, Reject, UsageError, digest
 
-CONFIG = CollectConfig(min_chars=20)
+CONFIG = CollectConfig(sources=("folder",), min_chars=20)
 TEXT = "# Title\n\nThis page says enough to be taken in, in plain English words.\n"
 JAPANESE = "# 題名\n\nこのページは日本語で書かれていて、十分な長さがあります。\n"
+
+
+def collect_folder(folder: Path | str, config: CollectConfig = CONFIG) -> tuple[list[Document], list[Reject]]:
+    return collect(config.model_copy(update={"folder": str(folder)}))
 
 
 def write(root: Path, name: str, content: str | bytes = TEXT) -> Path:
@@ -33,21 +36,21 @@ def test_documents_are_named_by_their_relative_path(tmp_path: Path) -> None:
         write(root, "notes.txt")
         write(root, ".hidden/x.md", TEXT + "Hidden.\n")
         write(root, ".hidden.md", TEXT + "Hidden.\n")
-    documents, rejects = collect_folder(tmp_path / "here", CONFIG)
+    documents, rejects = collect_folder(tmp_path / "here")
     assert rejects == []
     assert [d.url for d in documents] == ["b/c/two.md", "b/one.md", "top.md"]
     assert [d.family for d in documents] == ["b", "b", "top.md"]
     assert [d.language for d in documents] == ["en", "en", "ja"]
     assert {d.license for d in documents} == {"NOASSERTION"}
     assert documents[1].doc_id == digest("folder", "b/one.md")
-    assert documents == collect_folder(tmp_path / "there", CONFIG)[0]
+    assert documents == collect_folder(tmp_path / "there")[0]
 
 
 def test_a_new_revision_keeps_the_identity(tmp_path: Path) -> None:
     write(tmp_path, "a.md")
-    (before,), _ = collect_folder(tmp_path, CONFIG)
+    (before,), _ = collect_folder(tmp_path)
     write(tmp_path, "a.md", TEXT + "More.\n")
-    (after,), _ = collect_folder(tmp_path, CONFIG)
+    (after,), _ = collect_folder(tmp_path)
     assert before.doc_id == after.doc_id
     assert before.revision != after.revision
 
@@ -65,7 +68,7 @@ def test_every_file_is_a_document_or_a_reject(tmp_path: Path) -> None:
     write(tmp_path, "name\udcff.md", TEXT + "A name that is not UTF-8.\n")
     os.mkfifo(tmp_path / "pipe.md")
     (tmp_path / "folder.md").mkdir()
-    documents, rejects = collect_folder(tmp_path, CONFIG)
+    documents, rejects = collect_folder(tmp_path)
     assert [d.url for d in documents] == ["a-good.md", "name\\xff.md"]
     reasons = {r.detail.split(":")[0]: r.reason for r in rejects}
     assert reasons == {
@@ -90,7 +93,7 @@ def test_links_that_leave_the_folder_are_not_followed(tmp_path: Path) -> None:
     (root / "tree").symlink_to(outside.parent)
     (root / "loop.md").symlink_to("loop.md")
     (root / "gone.md").symlink_to("nothing.md")
-    documents, rejects = collect_folder(root, CONFIG)
+    documents, rejects = collect_folder(root)
     assert [d.url for d in documents] == ["a.md"]
     assert {(r.detail.split(":")[0], r.reason) for r in rejects} == {
         (name, Reason.UNREADABLE) for name in ("file.md", "loop.md", "gone.md")
@@ -108,7 +111,7 @@ def test_a_file_that_may_not_be_read_is_a_reject(tmp_path: Path, monkeypatch: py
         return real(self, *args)  # type: ignore[call-overload]
 
     monkeypatch.setattr(Path, "open", refuse)
-    documents, (reject,) = collect_folder(tmp_path, CONFIG)
+    documents, (reject,) = collect_folder(tmp_path)
     assert len(documents) == 1
     assert (reject.reason, reject.detail) == (Reason.UNREADABLE, "b.md: Permission denied")
 
@@ -116,7 +119,7 @@ def test_a_file_that_may_not_be_read_is_a_reject(tmp_path: Path, monkeypatch: py
 def test_a_long_document_is_cut_and_counted(tmp_path: Path) -> None:
     paragraph = "A paragraph of some length that fills the page.\n\n"
     write(tmp_path, "a.md", "# T\n\n" + paragraph * 50)
-    (document,), (reject,) = collect_folder(tmp_path, CollectConfig(min_chars=20, max_chars=500))
+    (document,), (reject,) = collect_folder(tmp_path, CollectConfig(sources=("folder",), min_chars=20, max_chars=500))
     assert len(document.markdown) <= 500
     assert document.markdown.endswith("page.\n")
     assert (reject.reason, reject.doc_id) == (Reason.CUT, document.doc_id)
@@ -128,8 +131,8 @@ def test_languages_are_a_filter(tmp_path: Path) -> None:
     write(tmp_path, "en.md")
     write(tmp_path, "ja.md", JAPANESE)
     write(tmp_path, "ja-long.md", JAPANESE + "長い段落です。\n\n" * 100)
-    config = CollectConfig(source="folder", folder=str(tmp_path), languages=("en",), min_chars=20, max_chars=200)
-    documents, rejects = collect(config)
+    config = CollectConfig(sources=("folder",), languages=("en",), min_chars=20, max_chars=200)
+    documents, rejects = collect_folder(tmp_path, config)
     assert [d.url for d in documents] == ["en.md"]
     assert [r.reason for r in rejects] == [Reason.WRONG_LANGUAGE] * 2
     assert rejects[0].detail == "ja-long.md: ja; wanted en"
@@ -140,7 +143,7 @@ def test_a_folder_that_cannot_be_used_is_one_clear_line(tmp_path: Path, case: st
     write(tmp_path, "file")
     write(tmp_path, "empty/readme.txt")
     with pytest.raises(UsageError) as error:
-        collect_folder(str(tmp_path / case) if case else "", CONFIG)
+        collect_folder(str(tmp_path / case) if case else "")
     message = str(error.value)
     assert "\n" not in message
     assert {"": "''", "missing": "no such folder", "file": "not a folder", "empty": "among its 1 files"}[

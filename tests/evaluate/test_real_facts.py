@@ -19,8 +19,6 @@ from tasks.evaluate.real.pieces import Pieces, pieces
 from tasks.evaluate.real.sources import to_markdown
 from tasks.scoring.facts import Fact, check
 
-pytest.importorskip("pypandoc")
-
 HONEST = f"""# Lighting the lamps
 
 {TEXTS[0]} {TEXTS[1]}

@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.evaluate.real import sources
+from tasks.collect import pandoc
 from tasks.evaluate.real.pieces import pieces
 from tasks.evaluate.real.sources import decode, to_markdown, unpack
 from tasks.records import StageError
-
-pytest.importorskip("pypandoc")
 
 
 def test_a_gzipped_source_is_read() -> None:
@@ -45,14 +43,14 @@ def _endless() -> bytes:
 
 
 def test_a_source_that_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "SECONDS", 0.1)
-    monkeypatch.setattr(sources, "HEAP", "4G")
+    monkeypatch.setattr(pandoc, "SECONDS", 0.1)
+    monkeypatch.setattr(pandoc, "HEAP", "4G")
     with pytest.raises(StageError, match=r"more than 0\.1 s"):
         to_markdown([_endless()], "latex", "en")
 
 
 def test_a_source_that_takes_too_much_memory_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "HEAP", "64M")
+    monkeypatch.setattr(pandoc, "HEAP", "64M")
     with pytest.raises(StageError, match=r"pandoc failed \(251\)"):
         to_markdown([_endless()], "latex", "en")
 

@@ -19,8 +19,6 @@ from tasks.evaluate.real.stage import RealPagesConfig, _wanted, real_pages_stage
 from tasks.records import StageError, StageRef
 from tasks.store import Folder
 
-pytest.importorskip("pypandoc")
-
 
 @pytest.fixture
 def debs(tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> str:

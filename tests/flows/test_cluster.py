@@ -17,6 +17,7 @@ import pytest
 
 from flows import dataset
 from flows.dataset import draw_pages
+from tasks.collect.snapshot import take_snapshots
 from tasks.collect.stage import collect_stage
 from tasks.config import load_run
 from tasks.records import StageError, StageRef
@@ -33,7 +34,7 @@ cluster = "{cluster}"
 workers = 1
 
 [collect]
-source = "folder"
+sources = ["folder"]
 folder = "{folder}"
 min_chars = 20
 
@@ -102,7 +103,7 @@ def test_a_cluster_draws_the_same_bytes(
 
     monkeypatch.setenv("RECTO_HOME", str(tmp_path / "here"))
     config = load_run(run)
-    documents = collect_stage(config.collect)
+    documents = collect_stage(config.collect, *take_snapshots(config.collect))
     render_stage(config.render, *(draw_stage(config.render, documents, b, workers=1) for b in batches(documents)))
     for stage in ("pages", "draw", "render"):
         drawn = content(tmp_path / "here" / stage)

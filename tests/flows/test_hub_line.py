@@ -21,7 +21,7 @@ RUN = """
 workers = 1
 
 [collect]
-source = "folder"
+sources = ["folder"]
 folder = "{folder}"
 license = "MIT"
 

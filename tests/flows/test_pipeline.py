@@ -24,7 +24,7 @@ KILLED_IN = {
 }
 RUN = """
 [collect]
-source = "folder"
+sources = ["folder"]
 folder = "{folder}"
 
 [split]

@@ -66,7 +66,7 @@ def test_the_four_deployments_show_typed_parameters(deployed: dict[str, str]) ->
 def test_a_rebuild_through_a_process_worker(deployed: dict[str, str], tmp_path: Path) -> None:
     source = write_documents(tmp_path / "source", 3)
     out = tmp_path / "out"
-    parameters = {"run": {"collect": {"source": "folder", "folder": str(source)}, "workers": 1}, "out": str(out)}
+    parameters = {"run": {"collect": {"sources": ["folder"], "folder": str(source)}, "workers": 1}, "out": str(out)}
 
     async def start(client: Any) -> Any:
         deployment = await client.read_deployment_by_name("dataset-rebuild/dataset-rebuild")

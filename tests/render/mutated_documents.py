@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from random import Random
 
-from tasks.collect.corpus import CORPUS
+from tasks.collect.sources.corpus import CORPUS
 
 SPRINKLES = (
     *("*", "**", "_", "~~", "`", "```", "$", "$$", "[", "]", "](", "](<", "![", "|", "\\", "<", ">", "&", "#", "\n"),

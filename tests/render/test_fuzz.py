@@ -11,7 +11,7 @@ import pytest
 from mutated_documents import mutated_document
 from render_pages import as_drawn, lay_document, small_page, visible
 
-from tasks.collect.folder import collect_folder
+from tasks.collect import collect
 from tasks.config import CollectConfig
 from tasks.records import Document, Reason, Reject
 from tasks.render.cache import PageFile
@@ -61,7 +61,7 @@ def outcomes(seeds: range, folder: Path) -> Counter[str]:
     source.mkdir()
     for seed in seeds:
         (source / f"{seed}.md").write_bytes(mutated_document(seed))
-    documents, rejects = collect_folder(source, CollectConfig(min_chars=20))
+    documents, rejects = collect(CollectConfig(sources=("folder",), folder=str(source), min_chars=20))
     dropped = [r for r in rejects if r.reason is not Reason.CUT]
     assert (
         len(documents) + len(dropped) == len(seeds) == len({d.doc_id for d in documents} | {r.doc_id for r in dropped})

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from render_pages import small_page
 
-from tasks.collect.folder import collect_folder
+from tasks.collect import collect
 from tasks.config import CollectConfig
 from tasks.records import Reason
 from tasks.render.cache import PageFile
@@ -48,7 +48,7 @@ def test_no_document_takes_more_than_its_limits_and_all_are_accounted_for(tmp_pa
     texts = {**BOMBS, "fine": "Some text.", "last": "Some more text."}
     for name, text in texts.items():
         (source / f"{name}.md").write_text(TITLE + text + "\n")
-    documents, rejects = collect_folder(source, CollectConfig(min_chars=1))
+    documents, rejects = collect(CollectConfig(sources=("folder",), folder=str(source), min_chars=1))
     refused = {r.detail.split(".md")[0]: r.reason for r in rejects if r.reason is not Reason.CUT}
     assert refused == {"deeper quotes": Reason.NOT_MARKDOWN, "deep lists": Reason.NOT_MARKDOWN}
     config = small_page(600, 600, seconds_per_document=5)

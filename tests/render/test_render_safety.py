@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from render_pages import document, small_page
 
-from tasks.collect.folder import collect_folder
+from tasks.collect import collect
 from tasks.config import CollectConfig
 from tasks.render.document import render_document
 from tasks.render.layout import lay_out
@@ -186,7 +186,7 @@ def test_no_document_has_anything_read_or_fetched(bait: Bait, tmp_path: Path) ->
     texts = markdown_documents(bait)
     for name, text in texts.items():
         (source / f"{name}.md").write_text(f"# Heading of {name}\n\nSome text.\n\n{text}\n")
-    documents, rejects = collect_folder(source, CollectConfig(min_chars=1))
+    documents, rejects = collect(CollectConfig(sources=("folder",), folder=str(source), min_chars=1))
     assert [d.url for d in documents] == sorted(f"{name}.md" for name in texts)
     assert rejects == []
     for found in documents:

@@ -9,12 +9,12 @@ from importlib.metadata import version
 import pymupdf
 from pydantic import Field
 
+from tasks.collect.pandoc import pandoc_version
 from tasks.evaluate.page_set import write_page_set
 from tasks.evaluate.real import catalogue
 from tasks.evaluate.real.archive import Wanted, fetch
 from tasks.evaluate.real.catalogue import RealDocument, load_catalogue
 from tasks.evaluate.real.document import STAGE, RealPage, read_document
-from tasks.evaluate.real.sources import pandoc_version
 from tasks.records import Reject, StageError, digest
 from tasks.render_config import Config
 from tasks.stage import Counts, Stage

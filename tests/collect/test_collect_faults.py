@@ -1,0 +1,109 @@
+"""What every fault of every service comes to: the whole table, over real clients and real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from email.utils import formatdate
+
+import pytest
+from collect_world import Clock, World, english, serve_world
+from doubles.faults import Fault
+from doubles.github import sha_of
+
+from tasks.records import Reason
+
+MAXLAG = b'{"error": {"code": "maxlag", "info": "Waiting for 10.64: 6 seconds lagged."}}'
+NOON = 1_772_366_400.0  # the doubles' day, at noon
+
+KEPT, GAP, GONE, CLOSED = "kept", Reason.UNREACHABLE, Reason.GONE, "closed"
+# closed: the service wants no more requests today, so all that comes after is a gap too
+# fault -> what it is, what comes of one, what comes of one that stays
+FAULTS = {
+    "429, wait 7 s": (Fault(429, {"retry-after": "7"}), KEPT, GAP),
+    "429, wait until": (
+        Fault(429, {"retry-after": formatdate(NOON + 9, usegmt=True), "date": formatdate(NOON)}),
+        KEPT,
+        GAP,
+    ),
+    "429, wait a day": (Fault(429, {"retry-after": "86400"}), CLOSED, CLOSED),
+    "429": (Fault(429), KEPT, GAP),
+    "403, limit of requests": (
+        Fault(403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(NOON) + 20), "date": formatdate(NOON)}),
+        KEPT,
+        GAP,
+    ),
+    "403, secondary limit": (Fault(403, body=b'{"message": "You have exceeded a secondary rate limit."}'), KEPT, GAP),
+    "401": (Fault(401), GAP, GAP),
+    "403": (Fault(403, body=b'{"message": "Resource not accessible"}'), GAP, GAP),
+    "404": (Fault(404), GONE, GONE),
+    "410": (Fault(410), GONE, GONE),
+    "451": (Fault(451), GONE, GONE),
+    "500": (Fault(500), KEPT, GAP),
+    "502": (Fault(502, body=b"<html>"), KEPT, GAP),
+    "503": (Fault(503), KEPT, GAP),
+    "504": (Fault(504), KEPT, GAP),
+    "error in a success": (Fault(200, {"content-type": "application/json", "retry-after": "5"}, MAXLAG), KEPT, GAP),
+    "garbage": (Fault(200, {"content-type": "application/json"}, b'{"a": '), KEPT, GAP),
+    "empty": (Fault(200, {"content-type": "application/json"}), KEPT, GAP),
+    "not what it says": (Fault(200, {"content-encoding": "gzip"}, b"plain"), KEPT, GAP),
+    "silence": (Fault(kind="silence"), KEPT, GAP),
+    "reset": (Fault(kind="reset"), KEPT, GAP),
+    "truncated": (Fault(kind="truncate"), KEPT, GAP),
+}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with serve_world(tmp_path_factory.mktemp("world")) as world:
+        yield world
+
+
+@pytest.fixture
+def world(served: World, home: object) -> Iterator[World]:
+    yield served
+    for service in served.services.values():
+        service.faults.clear()
+
+
+# call -> service, part of its target, what is lost where it fails for good
+CALLS = {
+    "github repository": ("github", "/repos/acme/docs?", {"acme/docs/README.md", "acme/docs/docs/guide.md"}),
+    "github branch": ("github", "/acme/other/branches/", {"acme/other/README.md"}),
+    "github tree": ("github", "/acme/other/git/trees/", {"acme/other/README.md"}),
+    "github blob": ("github", f"/git/blobs/{sha_of('blob', english('Guide'))}", {"acme/docs/docs/guide.md"}),
+    "wikipedia facts": ("wikipedia", "titles=Compiler", {"Compiler", "Parser"}),
+    "wikipedia page": ("wikipedia", "/revision/1000/html", {"Compiler"}),
+}
+SOURCES = {"github": ("github", "github-ja"), "wikipedia": ("wikipedia-en", "wikipedia-ja")}
+ALL = {
+    "github": {"acme/docs/README.md", "acme/docs/docs/guide.md", "acme/docs-ja/README.md", "acme/other/README.md"},
+    "wikipedia": {"Compiler", "Parser", "コンパイラ"},
+}
+
+
+def bare(name: str) -> str:
+    """The name of a text without its host."""
+    return name.split("/", 1)[1]
+
+
+@pytest.mark.parametrize("stays", [False, True], ids=["once", "stays"])
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("call", CALLS)
+def test_a_fault_comes_to_what_is_promised(world: World, call: str, fault: str, stays: bool) -> None:
+    service, part, lost = CALLS[call]
+    done, once, always = FAULTS[fault]
+    world.services[service].faults.next(done, "GET", part, times=1000 if stays else 1)
+    clock = Clock()
+    config = world.config.model_copy(update={"sources": SOURCES[service]})
+    originals, rejects = replace(world, config=config).collect(world.fetcher(clock))
+    outcome = always if stays else once
+    missing = ALL[service] - {bare(name) for name in originals}
+    if outcome is CLOSED:
+        assert missing >= lost
+        assert {reject.reason for reject in rejects} == {Reason.UNREACHABLE}
+        assert sum(clock.waits) < 10
+    else:
+        assert missing == (set() if outcome is KEPT else lost)
+        assert {reject.reason for reject in rejects} == (set() if outcome is KEPT else {outcome})
+    assert sum(clock.waits) <= 600

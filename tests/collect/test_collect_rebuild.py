@@ -1,0 +1,192 @@
+"""A rebuild from the services: what comes in, what it costs the second time, and what does not stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from collect_world import World, english, serve_world
+from doubles.faults import Fault
+from doubles.github import Repository
+from doubles.wikipedia import Article
+
+from tasks.collect.snapshot import take_snapshots
+from tasks.collect.sources import open_sources
+from tasks.collect.stage import FUNNEL, collect_stage
+from tasks.config import CollectConfig
+from tasks.records import Document, Reason, StageError, UsageError
+from tasks.store import Folder, read_documents
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with serve_world(tmp_path) as running:
+        yield running
+
+
+def documents(world: World) -> dict[str, Document]:
+    done = collect_stage(world.config, *take_snapshots(world.config, world.fetcher()))
+    return {d.url: d for d in read_documents(Folder(done.uri))}
+
+
+def test_faults_on_a_third_of_the_calls_lose_nothing_and_the_second_run_repeats_nothing(
+    world: World, home: Path
+) -> None:
+    quiet, _ = world.collect()
+    clean = world.calls()
+    faults = [Fault(503), Fault(kind="reset"), Fault(429, {"retry-after": "3"}), Fault(kind="truncate")]
+    for service in world.services.values():
+        service.faults.every(3, *faults)
+        service.calls.clear()
+    Folder(f"{home}/answers").delete()
+    assert world.collect()[0] == quiet
+    assert world.calls() > clean
+    for service in world.services.values():
+        service.faults.clear()
+        service.calls.clear()
+    assert world.collect()[0] == quiet
+    asked = [call.target for service in world.services.values() for call in service.calls]
+    assert not [target for target in asked if "/blobs/" in target or "/trees/" in target or "/revision/" in target]
+    assert len(asked) == 8, "two calls a repository, one for fifty articles of a language"
+
+
+def test_a_document_says_where_it_is_from(world: World) -> None:
+    found = documents(world)
+    commit = world.github["acme/docs"].commit
+    guide = found[f"https://github.com/acme/docs/blob/{commit}/docs/guide.md"]
+    assert (guide.source, guide.language, guide.license) == ("github", "en", "MIT")
+    assert guide.evidence == f"https://github.com/acme/docs/blob/{commit}/LICENSE, as GitHub reads it"
+    assert guide.retrieved == "2026-03-01T10:00:00+00:00"
+    assert guide.attribution.startswith("the contributors of acme/docs")
+    article = found["https://en.wikipedia.org/wiki/Compiler"]
+    assert (article.source, article.license, article.revision) == ("wikipedia", "CC-BY-SA-4.0", "1000")
+    assert article.markdown.startswith("## Compiler\n\nAn article says in plain English")
+    assert "?action=history" in article.attribution
+
+
+def test_translations_are_one_family(world: World) -> None:
+    found = documents(world).values()
+    families = {d.family: {other.language for other in found if other.family == d.family} for d in found}
+    assert families["wikidata.org/Q47506"] == families["github.com/acme/docs"] == {"en", "ja"}
+
+
+def test_a_change_costs_what_changed(world: World) -> None:
+    before = documents(world)
+    world.github["acme/other"].files["README.md"] = english("Another")
+    world.wikipedia["en", "Parser"].edit("<h2>Parser</h2>" + "<p>The article was changed by its authors today.</p>" * 5)
+    for service in world.services.values():
+        service.calls.clear()
+    after = documents(world)
+    asked = [c.target for s in world.services.values() for c in s.calls]
+    assert sum("/blobs/" in target or "/revision/" in target for target in asked) == 2
+    assert {d.doc_id for d in after.values()} == {d.doc_id for d in before.values()}
+    changed = {d.doc_id for d in after.values()} - {d.doc_id for d in before.values() if d in after.values()}
+    assert len(changed) == 2
+
+
+def test_an_outage_uses_what_was_had_before(world: World) -> None:
+    before = documents(world)
+    for service in world.services.values():
+        service.faults.always(Fault(kind="reset"))
+    fetcher = world.fetcher()
+    done = collect_stage(world.config, *take_snapshots(world.config, fetcher))
+    assert done.reused
+    assert len(read_documents(Folder(done.uri))) == len(before)
+    assert fetcher.stale.keys() == {"api.github.com", "en.wikipedia.org", "ja.wikipedia.org"}
+
+
+def test_a_source_that_is_down_is_a_gap_unless_it_is_required(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.services["wikipedia"].faults.always(Fault(503))
+    github, *_, english_articles, japanese = take_snapshots(world.config, world.fetcher())
+    assert (github.counts["texts"], github.counts["gaps"]) == (3, 0)
+    assert (english_articles.counts["gaps"], japanese.counts["gaps"]) == (2, 1)
+    assert "'wikipedia-en': 2 of its texts were not had this time" in caplog.text
+    config = world.config.model_copy(update={"required": ("wikipedia-ja",)})
+    with pytest.raises(StageError, match=r"'wikipedia-ja' is required, .* answered 503"):
+        replace(world, config=config).collect()
+
+
+def test_the_funnel_tells_sources_and_reasons(world: World) -> None:
+    world.github["acme/closed"] = Repository({"README.md": english("Closed")}, license=None)
+    world.github["acme/free"] = Repository({"README.md": english("Docs"), "docs/ja.md": "日本語です。".encode() * 30})
+    world.github["acme/free"].files |= {f"docs/{i:02}.md": english(f"Number {i}") for i in range(20)}
+    world.github["acme/free"].files["huge.md"] = bytes(2_000_001)
+    catalogue = Path(world.config.catalogue)
+    names = '"acme/docs", "acme/closed", "acme/free", "acme/gone"'
+    text = catalogue.read_text(encoding="utf-8").replace('"acme/docs", "acme/other"', names)
+    catalogue.write_text(text.replace('"Parser"', '"Parser", "No such article"'), encoding="utf-8")
+    done = collect_stage(world.config, *take_snapshots(world.config, world.fetcher()))
+    funnel = Folder(done.uri).read_json(FUNNEL)
+    assert funnel["github"] == {"documents": 17, "licence": 1, "gone": 1, "source_cap": 1, "duplicate": 1}
+    assert funnel["wikipedia"] == {"documents": 3, "gone": 1}
+    assert done.counts["documents"] == 20
+    details = {r["reason"]: r["detail"] for r in Folder(done.uri).read_rejects()}
+    assert details["licence"].startswith("github.com/acme/closed: NOASSERTION")
+    assert details["source_cap"] == "github.com/acme/free: 22 files of Markdown; 15 are taken"
+
+
+def test_what_is_not_in_its_language_is_a_reject(world: World) -> None:
+    world.github["acme/docs-ja"].files["docs/note.md"] = english("In English")
+    world.wikipedia["ja", "コンパイラ"] = Article("<h2>x</h2>" + "<p>This is not Japanese at all, dear reader.</p>" * 9)
+    world.wikipedia["ja", "コンパイラ"].revision = 5000
+    done = collect_stage(world.config, *take_snapshots(world.config, world.fetcher()))
+    rejects = [r for r in Folder(done.uri).read_rejects() if r["reason"] == Reason.WRONG_LANGUAGE]
+    assert sorted(r["detail"] for r in rejects) == [
+        "github.com/acme/docs-ja/docs/note.md: en; wanted ja",
+        "ja.wikipedia.org/コンパイラ: en; wanted ja",
+    ]
+
+
+def test_a_moved_repository_is_found(world: World) -> None:
+    world.github["acme/new-name"] = world.github.pop("acme/other")
+    world.github.moved["acme/other"] = "acme/new-name"
+    originals, rejects = world.collect()
+    assert "github.com/acme/other/README.md" in originals
+    assert rejects == []
+
+
+def test_the_token_is_sent_to_github_and_written_nowhere(
+    world: World, monkeypatch: pytest.MonkeyPatch, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    world.github.token = "ghp_secret"
+    _, rejects = world.collect()
+    assert {r.reason for r in rejects} == {Reason.UNREACHABLE}
+    assert "GITHUB_TOKEN" in rejects[0].detail
+    monkeypatch.setenv("GITHUB_TOKEN", "ghp_secret")
+    originals, rejects = world.collect()
+    assert len(originals) == 7
+    assert rejects == []
+    assert not [path for path in home.rglob("*") if path.is_file() and b"ghp_secret" in path.read_bytes()]
+    assert "ghp_secret" not in caplog.text
+    assert not [call for call in world.services["wikipedia"].calls if "authorization" in call.headers]
+
+
+def test_the_projects_own_catalogue_is_as_rich_as_it_says() -> None:
+    names = ("github-en", "github-ja", "wikipedia-en", "wikipedia-ja")
+    plans = {n: list(s.plan()) for n, s in open_sources(CollectConfig(sources=names)).items()}
+    assert {n: len(p) >= least for (n, p), least in zip(plans.items(), (28, 13, 20, 25), strict=True)} == dict.fromkeys(
+        names, True
+    )
+    assert all(len(plan) == len(set(plan)) for plan in plans.values())
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        ("[x]\nkind = 'gopher'", r"x: kind is 'gopher'; choose from corpus, folder, github, wikipedia"),
+        ("[x]\nkind = 'github'", r"x: repositories: Field required"),
+        ("[x]\nkind = 'github'\nrepositories = ['a/b']\nfile = 3", r"x: file: Extra inputs"),
+        ("[y]\nkind = 'github'", r"no source 'x'; there are corpus, folder, y"),
+        ("[x", r"not a readable catalogue"),
+    ],
+)
+def test_a_catalogue_says_what_is_wrong(tmp_path: Path, entry: str, problem: str) -> None:
+    path = tmp_path / "sources.toml"
+    path.write_text(entry)
+    with pytest.raises(UsageError, match=problem):
+        open_sources(CollectConfig(sources=("x",), catalogue=str(path)))
