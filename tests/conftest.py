@@ -31,9 +31,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """An installed Chromium."""
+    """An installed Chromium; of one module, for its event loop runs as long, and no other can in its process."""
     api = pytest.importorskip("playwright.sync_api", reason="pip install recto[baselines]")
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:

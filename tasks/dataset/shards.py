@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from tasks.records import Page, digest
 from tasks.render.cache import cached
 
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
 ROWS_PER_GROUP = 64  # small groups, so that a viewer or a stream reads few images at a time
 
 
@@ -29,7 +29,7 @@ def dataset_features() -> Any:
 
     return Features(
         {
-            "image": Image(),
+            "image": Image(mode="RGB"),  # pages without colour are stored grey
             "markdown": Value("string"),
             "language": Value("string"),
             "source": Value("string"),
