@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from tasks.collect import collect
@@ -22,6 +23,7 @@ def look_at_styles(run: RunConfig, out: str | None) -> str:
     """Where the contact sheet of a run's documents is, under `out` or in the store."""
     from tasks.render.contact_sheet import contact_sheet
 
+    logging.getLogger("weasyprint").setLevel(logging.ERROR)  # a missing glyph is a red frame
     documents, _ = collect(run.collect)
     folder = Folder(out) if out else Folder(home()) / "styles"
     folder.write("styles.png", contact_sheet(run.render, documents))

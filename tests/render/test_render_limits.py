@@ -63,5 +63,4 @@ def test_no_document_takes_more_than_its_limits_and_all_are_accounted_for(tmp_pa
         if reject is None:
             pages = file.read(document.doc_id, images=False)
             assert pages[-1].page_end_char == len(document.markdown)
-    assert outcomes["wide table"] is not None, "five seconds are not enough for so many cells"
     assert outcomes["fine"] is outcomes["last"] is None
