@@ -13,5 +13,7 @@ REDISTRIBUTABLE = frozenset(
 
 
 def may_publish(license: str) -> bool:
-    """Whether an SPDX expression (ids with AND, OR; no brackets) lets its document be published."""
+    """Whether an SPDX expression (ids with AND, OR; one with brackets does not) lets its document be published."""
+    if "(" in license or ")" in license:
+        return False
     return any(all(part in REDISTRIBUTABLE for part in choice.split(" AND ")) for choice in license.split(" OR "))

@@ -29,4 +29,4 @@ def bench(documents: Sequence[Document]) -> None:
                 scan_image(page, pixmap, document.doc_id, style, config)
                 times.append(1000 * (time.process_time() - started))
         deciles = statistics.quantiles(times, n=10)
-        print(f"scan, {name}: median {deciles[4]:.1f} ms, 9th decile {deciles[8]:.1f} ms (n = {len(times)} A4 pages)")
+        print(f"scan, {name}: median {deciles[4]:.1f} ms, 9th decile {deciles[8]:.1f} ms (n = {len(times)} pages)")

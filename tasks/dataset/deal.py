@@ -102,8 +102,13 @@ def deal(
                 for name, n in held[family].items():
                     known[name].add(n)
     alone = [group[0] for group in groups if len(group) == 1 and not beside[group[0]]]
-    if known[_ALL].quota and "test" not in {**ledger, **dealt}.values() and alone:
-        dealt[min(alone, key=lambda f: (held[f][_ALL], ranks[f]))] = "test"  # all were too large
+    if known[_ALL].quota and "test" not in {**ledger, **dealt}.values() and alone:  # all were too large
+
+        def cost(family: str) -> tuple[bool, int, tuple[str, str]]:
+            """Whether a language, source or feature would have nothing to train on; then the pages."""
+            return any(known[name].families == 1 for name in held[family]), held[family][_ALL], ranks[family]
+
+        dealt[min(alone, key=cost)] = "test"
     return dealt
 
 

@@ -7,12 +7,15 @@ import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
 
 import cv2
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tasks.records import digest
 from tasks.render.cache import cached
 from tasks.scoring.text import normalise, words
 from tasks.store import Folder, home
@@ -40,6 +43,12 @@ class Fingerprints:
     names: list[tuple[str, int]]
     texts: NDArray[np.uint32]
     images: NDArray[np.uint8]
+
+
+@cache
+def made_by() -> str:
+    """Digest of what makes fingerprints."""
+    return digest(str(VERSION), *(version(name) for name in ("datasketch", "opencv-python-headless")))
 
 
 def text_fingerprint(text: str) -> NDArray[np.uint32]:
@@ -93,7 +102,7 @@ def fingerprints(pages: Mapping[tuple[str, str], set[int]], workers: int = 0) ->
 
 def _of_document(drawn: tuple[str, str]) -> pa.Table:
     doc_id, file = drawn
-    folder = Folder(home()) / "fingerprints" / str(VERSION) / file[:2]
+    folder = Folder(home()) / "fingerprints" / made_by() / file[:2]
     if not folder.exists(file):
         pages = cached(file).read(doc_id)
         rows: list[dict[str, object]] = [

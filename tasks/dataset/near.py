@@ -19,13 +19,22 @@ _ROWS = 4  # of a band: a pair at 0.6 shares one of the 32 bands with probabilit
 
 
 def similar(hashes: NDArray[np.uint32]) -> set[tuple[int, int]]:
-    """(i, j) with i < j of the MinHashes (texts, permutations) that are near-duplicates."""
-    found: set[tuple[int, int]] = set()
-    for members in _buckets(hashes):
+    """Pairs (i, j), i < j, of the MinHashes (texts, permutations) that are near-duplicates.
+
+    Not all of them, which of n copies of a boilerplate are n * n: as many as link what near-duplicates link.
+    """
+    texts, first, inverse = np.unique(hashes, axis=0, return_index=True, return_inverse=True)
+    found = {(int(first[text]), i) for i, text in enumerate(inverse.reshape(-1)) if first[text] != i}
+    group = np.arange(len(texts))
+    for members in _buckets(texts):
         for place, one in enumerate(members):
             others = members[place + 1 :]
-            same = (hashes[others] == hashes[one]).mean(1) >= SAME_TEXT
-            found.update((int(one), int(other)) for other in others[same])
+            others = others[group[others] != group[one]]
+            same = others[(texts[others] == texts[one]).mean(1) >= SAME_TEXT]
+            if len(same):
+                pairs = ((int(first[one]), int(first[other])) for other in same)
+                found.update((min(pair), max(pair)) for pair in pairs)
+                group[np.isin(group, group[same])] = group[one]
     return found
 
 

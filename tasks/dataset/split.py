@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from tasks.config import SplitConfig
 from tasks.dataset.deal import deal, over_cap, strata, tally
-from tasks.dataset.fingerprint import VERSION, fingerprints
+from tasks.dataset.fingerprint import fingerprints, made_by
 from tasks.dataset.leakage import leaks, prove
 from tasks.dataset.near import similar
 from tasks.records import Reason, Reject, StageError, StageRef, digest
@@ -110,7 +110,7 @@ def _split(folder: Folder, config: SplitConfig, rendered: StageRef, previous: st
 
 
 def _environment(config: SplitConfig) -> str:
-    return str(VERSION)
+    return made_by()
 
 
 split_stage = Stage("split", 2, _split, _environment)

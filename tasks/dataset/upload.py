@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from tasks.config import UploadConfig
@@ -14,6 +15,8 @@ from tasks.records import DatasetRef, StageError, UsageError
 from tasks.store import MANIFEST, Folder, finished
 
 _COUNTS = ("train", "test", "documents")  # those that the content decides, not what a run had left to do
+# whatever else lies in the folder stays here
+_OURS = re.compile(r"(data|samples|pdf)/[^/]+|(documents|ledger)\.parquet|rejects\.jsonl|split\.json|README\.md")
 _FOLDER = "path/to/this/folder"  # the dataset on its card
 
 
@@ -34,7 +37,7 @@ def upload_dataset(config: UploadConfig, dataset: DatasetRef) -> Uploaded:
     card = card.replace(f"--dataset {_FOLDER}", f"--dataset {name}@main").replace(_FOLDER, name)
     to = Repository("dataset", name, config.private, marker=LEDGER_FILE, folders=("data/", "pdf/", "samples/"))
     with out.on_disk() as folder:
-        files: dict[str, Path | bytes] = {file: folder / file for file in out.names()}
+        files: dict[str, Path | bytes] = {file: folder / file for file in out.names() if _OURS.fullmatch(file)}
         files |= {"README.md": card.encode(), MANIFEST: json.dumps(kept, indent=1, sort_keys=True).encode()}
         return upload(to, files, f"{counts['train']} train and {counts['test']} test pages")
 

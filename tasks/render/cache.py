@@ -38,6 +38,12 @@ SCHEMA = pa.schema(
 _NOT_THE_LOOKS = {"languages", "max_chars", "seconds_per_document", "keep_pdf"}
 
 
+_LIBRARIES = (
+    *("pyromark", "pygments", "ziamath", "ziafont", "latex2mathml", "tinyhtml5", "tinycss2", "cssselect2", "pyphen"),
+    *("pydyf", "fonttools", "opencv-python-headless", "rapidfuzz"),
+)
+
+
 @cache
 def _renderer() -> str:
     """Digest of the code and the libraries that draw: WeasyPrint, Pango, HarfBuzz, FreeType, MuPDF and the like."""
@@ -45,8 +51,7 @@ def _renderer() -> str:
 
     from tasks.render.layout import library_versions
 
-    names = ("pyromark", "pydyf", "fonttools", "ziamath", "ziafont", "latex2mathml", "opencv-python-headless")
-    packages = (version(name) for name in names)
+    packages = (version(name) for name in _LIBRARIES)
     return digest(str(VERSION), *library_versions(), str(pymupdf.mupdf_version), *packages)
 
 

@@ -1,4 +1,4 @@
-"""Many styles at a glance: the first page of each document, side by side in one image."""
+"""Many styles at a glance: a full page of each of some documents, side by side in one image."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def contact_sheet(config: RenderConfig, documents: Sequence[Document], count: in
 
     The frame of a rejected page is red.
     """
-    step = max(1, len(documents) // count)
-    chosen = [documents[i] for i in range(0, len(documents), step)][:count]
+    count = min(count, len(documents))
+    chosen = [documents[i * len(documents) // count] for i in range(count)]
     pages = [_fullest(render_document(d, config).pages) for d in chosen]
     columns = min(_COLUMNS, max(1, len(pages)))
     rows = math.ceil(len(pages) / columns)

@@ -39,7 +39,7 @@ class Formula:
     depth: float
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=256)  # a long one is half a megabyte
 def draw(latex: str, display: bool) -> Formula | None:
     """The formula, or None where it cannot be drawn as what it says. `display`: in a line of its own."""
     latex = plain(latex)

@@ -136,7 +136,7 @@ def _render(folder: Folder, config: RenderConfig, *drawn: StageRef) -> Counts:
     folder.write_rejects(rejects)
     folder.write_json(DRAWN_BY, drawn_by(config))
     failed = sum(int(ref.counts["rejected documents"]) for ref in drawn)
-    return {**measured(table.to_pylist()), "rejected documents": failed}
+    return {**measured(table.select(["agreement", "reject"]).to_pylist()), "rejected documents": failed}
 
 
 def changes(before: Folder, after: Folder) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,24 @@ def upload_adapter(config: UploadConfig, trained: StageRef, dataset: StageRef, f
     """Bring the repository `config.adapter` to what a finished training stage holds; see `tasks.hub.upload`."""
     stage = Folder(trained.uri)
     to = Repository("model", config.adapter, config.private, marker="adapter_config.json", folders=("recto/",))
+    base = str(stage.read_json("checkpoint.json")["base"])
     with stage.on_disk() as folder:
         files: dict[str, Path | bytes] = {
-            "adapter_config.json": folder / "adapter" / "adapter_config.json",
+            "adapter_config.json": _without_folder(folder / "adapter" / "adapter_config.json", base),
             WEIGHTS: folder / "adapter" / WEIGHTS,
             "README.md": adapter_card(config.adapter, stage, dataset, figures).encode(),
-            **{f"recto/{name}": folder / name for name in _BESIDE},
+            **{f"recto/{name}": _without_folder(folder / name, base) for name in _BESIDE},
         }
         return upload(to, files, f"Adapter {trained.digest[:12]}")
+
+
+def _without_folder(file: Path, base: str) -> bytes:
+    """A JSON file in which a base that is a folder of this machine goes by the folder's name."""
+    text = file.read_text()
+    for place in {base, str(resolve(base))}:
+        if Path(place).is_dir():
+            text = text.replace(json.dumps(place), json.dumps(Path(place).name))
+    return text.encode()
 
 
 def adapter_card(name: str, stage: Folder, dataset: StageRef, figures: Figures) -> str:

@@ -191,6 +191,7 @@ def test_documents_that_may_not_be_published_are_rejects_of_the_collection(home:
         ("MIT AND CC-BY-NC-4.0", False),
         ("CC-BY-NC-ND-4.0", False),
         ("NOASSERTION", False),
+        ("(GPL-2.0-only OR MIT OR X) AND CC-BY-NC-4.0", False),
         ("", False),
     ],
 )
