@@ -104,7 +104,7 @@ def deal(
     alone = [group[0] for group in groups if len(group) == 1 and not beside[group[0]]]
     if known[_ALL].quota and "test" not in {**ledger, **dealt}.values() and alone:  # all were too large
 
-        def cost(family: str) -> tuple[bool, int, tuple[str, str]]:
+        def cost(family: str) -> tuple[bool, int, tuple[float, str]]:
             """Whether a language, source or feature would have nothing to train on; then the pages."""
             return any(known[name].families == 1 for name in held[family]), held[family][_ALL], ranks[family]
 
