@@ -177,12 +177,15 @@ class Fetcher:
             return kept
         if status >= 400:
             raise FetchError(request.url, f"refused with {status}; {manners.remedy}", status)
-        if status == 200:
-            if problem := manners.check(response):
-                raise _FaultError(f"answered with {problem}"[:300], asked_to_wait(response))
-            response.headers[RETRIEVED] = datetime.fromtimestamp(told_at(response), UTC).isoformat(timespec="seconds")
-            if self.cache:
-                self.cache.put(request, response)
+        if response.has_redirect_location:
+            return response
+        if status != 200:
+            raise _FaultError(f"answered {status}", asked_to_wait(response))
+        if problem := manners.check(response):
+            raise _FaultError(f"answered with {problem}"[:300], asked_to_wait(response))
+        response.headers[RETRIEVED] = datetime.fromtimestamp(told_at(response), UTC).isoformat(timespec="seconds")
+        if self.cache:
+            self.cache.put(request, response)
         return response
 
     def _addressed(self, request: httpx.Request, manners: Manners, kept: httpx.Response | None) -> httpx.Request:
