@@ -128,6 +128,20 @@ def test_a_source_that_breaks_off_is_a_gap_and_the_others_go_on(world: World, mo
         replace(world, config=config).collect()
 
 
+def test_a_required_source_is_one_of_the_sources_and_has_texts(world: World) -> None:
+    def requiring(name: str) -> World:
+        return replace(world, config=world.config.model_copy(update={"required": (name,)}))
+
+    with pytest.raises(UsageError, match=r"collect\.required names 'github-jp', .* github, github-ja"):
+        requiring("github-jp").collect()
+    del world.github["acme/docs-ja"]
+    with pytest.raises(
+        StageError, match=r"'github-ja' is required, and has no texts: github\.com/acme/docs-ja: .* 404"
+    ):
+        requiring("github-ja").collect()
+    assert len(requiring("github").collect()[0]) == 6
+
+
 def test_the_funnel_tells_sources_and_reasons(world: World) -> None:
     world.github["acme/closed"] = Repository({"README.md": english("Closed")}, license=None)
     world.github["acme/free"] = Repository({"README.md": english("Docs"), "docs/ja.md": "日本語です。".encode() * 30})

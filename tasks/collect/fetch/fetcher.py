@@ -131,7 +131,7 @@ class Fetcher:
             try:
                 return self._persist(request, manners, kept)
             except FetchError as e:
-                if e.status or not kept:
+                if e.gone or not kept:
                     raise
                 log.warning("%s; using what was had on %s", e, kept.headers.get(RETRIEVED, "an earlier day"))
                 self.stale[request.url.host] += 1
