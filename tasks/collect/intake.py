@@ -24,7 +24,10 @@ MAX_DEPTH = 60
 
 @dataclass(slots=True)
 class Intake:
-    """Collects documents and rejects; an exact duplicate of an earlier document is a reject."""
+    """Collects documents and rejects; what has the text or the identity of an earlier document is a reject.
+
+    `seen` maps digests of texts and identities of documents to how the document is called.
+    """
 
     config: CollectConfig
     documents: list[Document] = field(default_factory=list)
@@ -66,12 +69,15 @@ class Intake:
             return self.reject(doc_id, reason, f"{name}: {len(text)} characters after cleaning")
         if (depth := max(d for _, d in nodes(parse(text)))) > MAX_DEPTH:
             return self.reject(doc_id, Reason.NOT_MARKDOWN, f"{name}: nested {depth} deep; at most {MAX_DEPTH}")
-        if (first := self.seen.setdefault(digest(text, length=64), name)) != name:
-            return self.reject(doc_id, Reason.DUPLICATE, f"{name}: the same text as {first}")
+        keys = {digest(text, length=64): "text", doc_id: "document"}
+        for key, what in keys.items():
+            if first := self.seen.get(key):
+                return self.reject(doc_id, Reason.DUPLICATE, f"{name}: the same {what} as {first}")
         language = detect(text)
         for wanted in ((given.language,) if given.language else (), self.config.languages):
             if wanted and language not in wanted:
                 return self.reject(doc_id, Reason.WRONG_LANGUAGE, f"{name}: {language}; wanted {', '.join(wanted)}")
+        self.seen |= dict.fromkeys(keys, name)
         whole = len(text)
         if whole > self.config.max_chars:
             text = normalise(cut(text, self.config.max_chars))

@@ -19,7 +19,7 @@ from tasks.collect.fetch.cache import Cache
 from tasks.collect.source import Original, Source
 from tasks.collect.sources import open_sources
 from tasks.config import CollectConfig
-from tasks.records import Reason, Reject, StageError, StageRef, digest
+from tasks.records import Reason, Reject, StageError, StageRef, UsageError, digest
 from tasks.store import MANIFEST, Folder, finish, finished, home
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def ready_sources(config: CollectConfig) -> dict[str, Source]:
 def take_snapshots(config: CollectConfig, fetcher: Fetcher | None = None) -> list[StageRef]:
     """One snapshot a source, in their order. A source that cannot be read is a gap: it is counted, and a warning.
 
-    Raises StageError for a gap in a required source, UsageError where the configuration is at fault.
+    Raises StageError where a required source has a gap or no texts, UsageError where the configuration is at fault.
     """
     sources = ready_sources(config)
     fetcher = fetcher or fetcher_for(config)
@@ -72,14 +72,26 @@ def _take(name: str, source: Source, fetcher: Fetcher, config: CollectConfig) ->
     texts: list[Original] = []
     rejects: list[Reject] = []
     asked, stale = fetcher.calls.total(), fetcher.stale.total()
-    for item in source.read(fetcher, config):
-        if isinstance(item, Reject):
-            rejects.append(item)
-        else:
-            texts.append(item)
+    try:
+        for item in source.read(fetcher, config):
+            if isinstance(item, Reject):
+                rejects.append(item)
+            else:
+                texts.append(item)
+    except UsageError:
+        raise
+    except Exception as e:
+        if not source.online:
+            raise
+        log.debug("source %r broke off", name, exc_info=True)
+        problem = f"{name}: broke off after {len(texts)} texts ({type(e).__name__}: {e})"
+        rejects.append(Reject("collect", Reason.UNREACHABLE, digest(source.kind, name), detail=problem))
     gaps = [r for r in rejects if r.reason is Reason.UNREACHABLE]
     if gaps and name in config.required:
         raise StageError(f"source {name!r} is required, and {len(gaps)} of its texts were not had: {gaps[0].detail}")
+    if not texts and name in config.required:
+        why = f": {rejects[0].detail}" if rejects else ""
+        raise StageError(f"source {name!r} is required, and has no texts{why}")
     if gaps:
         log.warning("source %r: %d of its texts were not had this time, such as %s", name, len(gaps), gaps[0].detail)
     counts = {"texts": len(texts), "gaps": len(gaps), **Counter(f"rejected: {r.reason.value}" for r in rejects)}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from email.utils import formatdate
+from typing import Any
 
 import pytest
 from collect_world import Clock, World, english, serve_world
@@ -13,6 +15,7 @@ from doubles.github import sha_of
 
 from tasks.records import Reason
 
+JSON = {"content-type": "application/json"}
 MAXLAG = b'{"error": {"code": "maxlag", "info": "Waiting for 10.64: 6 seconds lagged."}}'
 NOON = 1_772_366_400.0  # the doubles' day, at noon
 
@@ -39,6 +42,9 @@ FAULTS = {
     "404": (Fault(404), GONE, GONE),
     "410": (Fault(410), GONE, GONE),
     "451": (Fault(451), GONE, GONE),
+    "202": (Fault(202), KEPT, GAP),
+    "302 to nowhere": (Fault(302), KEPT, GAP),
+    "304 to nothing": (Fault(304), KEPT, GAP),
     "500": (Fault(500), KEPT, GAP),
     "502": (Fault(502, body=b"<html>"), KEPT, GAP),
     "503": (Fault(503), KEPT, GAP),
@@ -82,6 +88,12 @@ ALL = {
 }
 
 
+def api(*pages: dict[str, Any]) -> bytes:
+    """An answer of Wikipedia's API."""
+    rights = {"url": "https://creativecommons.org/licenses/by-sa/4.0/deed.en"}
+    return json.dumps({"query": {"pages": dict(enumerate(pages)), "rightsinfo": rights}}).encode()
+
+
 def bare(name: str) -> str:
     """The name of a text without its host."""
     return name.split("/", 1)[1]
@@ -107,3 +119,64 @@ def test_a_fault_comes_to_what_is_promised(world: World, call: str, fault: str, 
         assert missing == (set() if outcome is KEPT else lost)
         assert {reject.reason for reject in rejects} == (set() if outcome is KEPT else {outcome})
     assert sum(clock.waits) <= 600
+
+
+HTML = {"location": "https://en.wikipedia.org/w/rest.php/v1/revision/1000/html"}
+# call -> an answer that makes no sense, what is lost by it
+ODD = {
+    "a loop of redirects": ("wikipedia", "/revision/1000/html", Fault(302, HTML), {"Compiler"}),
+    "an article without a revision": (
+        "wikipedia",
+        "titles=Compiler",
+        Fault(200, JSON, api({"title": "Compiler"}, {"title": "Parser", "lastrevid": 1001})),
+        {"Compiler"},
+    ),
+    "properties that are null": (
+        "wikipedia",
+        "titles=Compiler",
+        Fault(200, JSON, api({"title": "Compiler", "lastrevid": 1000, "pageprops": None}, {"title": "Parser"})),
+        {"Compiler", "Parser"},
+    ),
+    "a branch without a commit": (
+        "github",
+        "/acme/other/branches/",
+        Fault(200, JSON, b'{"name": "main", "commit": null}'),
+        {"acme/other/README.md"},
+    ),
+    "a commit whose tree is not there": (
+        "github",
+        "/acme/other/branches/",
+        Fault(200, JSON, b'{"name": "main", "commit": {"sha": "1", "url": "https://api.github.com/lost"}}'),
+        {"acme/other/README.md"},
+    ),
+    "a commit without a tree": (
+        "github",
+        "/acme/other/branches/",
+        Fault(200, JSON, b'{"name": "main", "commit": {"sha": "1", "commit": {"sha": "1", "tree": null}}}'),
+        {"acme/other/README.md"},
+    ),
+    "a tree of nameless things": (
+        "github",
+        "/acme/other/git/trees/",
+        Fault(200, JSON, b'{"sha": "1", "tree": [{"type": "blob", "path": null}]}'),
+        {"acme/other/README.md"},
+    ),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_answer_that_makes_no_sense_stops_nothing_else(world: World, odd: str) -> None:
+    service, part, fault, lost = ODD[odd]
+    world.services[service].faults.always(fault, part)
+    originals, rejects = world.collect()
+    assert {name for names in ALL.values() for name in names} - {bare(name) for name in originals} == lost
+    assert len(rejects) == len(lost)
+
+
+def test_a_licence_that_github_does_not_know_is_none(world: World) -> None:
+    answer = b'{"full_name": "acme/other", "url": "https://api.github.com/repos/acme/other", "default_branch": "main",'
+    answer += b'"license": {"key": "other", "spdx_id": null}}'
+    world.services["github"].faults.always(Fault(200, JSON, answer), "/repos/acme/other?")
+    originals, (reject,) = world.collect()
+    assert reject.reason is Reason.LICENCE
+    assert len(originals) == 6

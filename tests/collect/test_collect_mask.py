@@ -17,6 +17,8 @@ BOTH = ("email", "ip")
         ("山田さん（yamada@acme.jp）へ", "山田さん（user@example.com）へ"),
         ("ping 82.50.72.202, then 8.8.8.8", "ping 192.0.2.1, then 8.8.8.8"),
         ("host 2606:4700:4700::1111 up", "host 2001:db8::1 up"),
+        ("`[2a00:1450:4001:82a::200e]:443`", "`[2001:db8::1]:443`"),
+        ("the server 82.50.72.202 of this section", "the server 192.0.2.1 of this section"),
     ],
 )
 def test_addresses_become_examples(text: str, masked: str) -> None:
@@ -33,6 +35,11 @@ def test_addresses_become_examples(text: str, masked: str) -> None:
         "http://127.0.0.1:8000, 192.168.1.254, 10.0.0.255, 255.255.255.0, 0.0.0.0",
         "see 14.5.3.1 of version 1.2.3.4, at 10:20:30, in std::vector::size",
         "fe80::1 and ::1",
+        "`a[::2]`, `x[1::2]`, `x[::10, ::4]`, `x[2000::10]`, `2600::f`",
+        "`A::B`, `a::b()`, `use base 'A::C'`, `std::ab::cd`",
+        "section 12.2.4.69 of the HTML spec, Sections\n[12.2.4.70](#x), § 12.2.4.71 and §12.2.4.72",
+        "version 82.50.72.202, Version `120.0.60.109`, v82.50.72.202, v 120.0.60.109",
+        "#### 12.2.4.69 DOCTYPE state",
     ],
 )
 def test_what_names_nobody_stays(text: str) -> None:

@@ -13,7 +13,8 @@ from doubles.github import Repository
 from doubles.wikipedia import Article
 
 from tasks.collect.snapshot import take_snapshots
-from tasks.collect.sources import open_sources
+from tasks.collect.source import Original
+from tasks.collect.sources import github, open_sources
 from tasks.collect.stage import FUNNEL, collect_stage
 from tasks.config import CollectConfig
 from tasks.records import Document, Reason, StageError, UsageError
@@ -101,13 +102,44 @@ def test_an_outage_uses_what_was_had_before(world: World) -> None:
 
 def test_a_source_that_is_down_is_a_gap_unless_it_is_required(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.services["wikipedia"].faults.always(Fault(503))
-    github, *_, english_articles, japanese = take_snapshots(world.config, world.fetcher())
-    assert (github.counts["texts"], github.counts["gaps"]) == (3, 0)
+    repositories, *_, english_articles, japanese = take_snapshots(world.config, world.fetcher())
+    assert (repositories.counts["texts"], repositories.counts["gaps"]) == (3, 0)
     assert (english_articles.counts["gaps"], japanese.counts["gaps"]) == (2, 1)
     assert "'wikipedia-en': 2 of its texts were not had this time" in caplog.text
     config = world.config.model_copy(update={"required": ("wikipedia-ja",)})
     with pytest.raises(StageError, match=r"'wikipedia-ja' is required, .* answered 503"):
         replace(world, config=config).collect()
+
+
+def test_a_source_that_breaks_off_is_a_gap_and_the_others_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(self: github.Source, *_: object) -> Iterator[Original]:
+        yield Original(english("Found"), "found", doc_id="1", source="github", family="f")
+        raise RuntimeError("the client has a bug")
+
+    monkeypatch.setattr(github.Source, "read", read)
+    originals, rejects = world.collect()
+    assert len(originals) == 4
+    assert [(r.reason, r.detail) for r in rejects] == [
+        (Reason.UNREACHABLE, f"{name}: broke off after 1 texts (RuntimeError: the client has a bug)")
+        for name in ("github", "github-ja")
+    ]
+    config = world.config.model_copy(update={"required": ("github-ja",)})
+    with pytest.raises(StageError, match=r"'github-ja' is required, .* the client has a bug"):
+        replace(world, config=config).collect()
+
+
+def test_a_required_source_is_one_of_the_sources_and_has_texts(world: World) -> None:
+    def requiring(name: str) -> World:
+        return replace(world, config=world.config.model_copy(update={"required": (name,)}))
+
+    with pytest.raises(UsageError, match=r"collect\.required names 'github-jp', .* github, github-ja"):
+        requiring("github-jp").collect()
+    del world.github["acme/docs-ja"]
+    with pytest.raises(
+        StageError, match=r"'github-ja' is required, and has no texts: github\.com/acme/docs-ja: .* 404"
+    ):
+        requiring("github-ja").collect()
+    assert len(requiring("github").collect()[0]) == 6
 
 
 def test_the_funnel_tells_sources_and_reasons(world: World) -> None:

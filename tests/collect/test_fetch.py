@@ -166,6 +166,16 @@ def test_what_was_had_once_outlasts_an_outage(client: httpx.Client, service: Ser
     assert fetcher.stale == {"api.example.org": 1}
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_what_was_had_once_outlasts_an_expired_token(
+    client: httpx.Client, service: Service, fetcher: Fetcher, status: int
+) -> None:
+    had = client.get(URL).content
+    service.faults.always(Fault(status))
+    assert client.get(URL).content == had
+    assert fetcher.stale == {"api.example.org": 1}
+
+
 def test_what_is_gone_does_not_live_on_in_the_cache(client: httpx.Client, service: Service) -> None:
     client.get(URL)
     service.faults.always(Fault(404))

@@ -131,7 +131,7 @@ class Fetcher:
             try:
                 return self._persist(request, manners, kept)
             except FetchError as e:
-                if e.status or not kept:
+                if e.gone or not kept:
                     raise
                 log.warning("%s; using what was had on %s", e, kept.headers.get(RETRIEVED, "an earlier day"))
                 self.stale[request.url.host] += 1
@@ -177,12 +177,15 @@ class Fetcher:
             return kept
         if status >= 400:
             raise FetchError(request.url, f"refused with {status}; {manners.remedy}", status)
-        if status == 200:
-            if problem := manners.check(response):
-                raise _FaultError(f"answered with {problem}"[:300], asked_to_wait(response))
-            response.headers[RETRIEVED] = datetime.fromtimestamp(told_at(response), UTC).isoformat(timespec="seconds")
-            if self.cache:
-                self.cache.put(request, response)
+        if response.has_redirect_location:
+            return response
+        if status != 200:
+            raise _FaultError(f"answered {status}", asked_to_wait(response))
+        if problem := manners.check(response):
+            raise _FaultError(f"answered with {problem}"[:300], asked_to_wait(response))
+        response.headers[RETRIEVED] = datetime.fromtimestamp(told_at(response), UTC).isoformat(timespec="seconds")
+        if self.cache:
+            self.cache.put(request, response)
         return response
 
     def _addressed(self, request: httpx.Request, manners: Manners, kept: httpx.Response | None) -> httpx.Request:

@@ -29,6 +29,9 @@ def open_sources(config: CollectConfig) -> dict[str, Source]:
         entries |= _entries(path)
     if unknown := [name for name in config.sources if name not in entries]:
         raise UsageError(f"{path}: no source {unknown[0]!r}; there are {', '.join(sorted(entries))}")
+    if unknown := [name for name in config.required if name not in config.sources]:
+        listed = ", ".join(config.sources)
+        raise UsageError(f"collect.required names {unknown[0]!r}, which is none of collect.sources: {listed}")
     return {name: _open(entries[name], f"{path}: {name}") for name in dict.fromkeys(config.sources)}
 
 

@@ -79,7 +79,8 @@ class Source(source.Source):
                 yield found
                 continue
             try:
-                yield from self._files(found)
+                with understood(f"github.com/{found.name}"):
+                    yield from self._files(found)
             except StageError as e:
                 yield missing(digest("github", found.name), f"github.com/{found.name}", e)
 
@@ -93,12 +94,13 @@ class Source(source.Source):
                 with understood(where):
                     repository = client.get_repo(name)
                     tip = repository.get_branch(repository.default_branch).commit
-                    license = repository.license.spdx_id if repository.license else "NOASSERTION"
+                    license = (repository.license and repository.license.spdx_id) or "NOASSERTION"
+                    found = _Found(name, folder, repository, license, tip.sha, tip.commit.tree.sha)
             except StageError as e:
                 yield missing(digest("github", name), where, e)
                 continue
             if may_publish(license):
-                yield _Found(name, folder, repository, license, tip.sha, tip.commit.tree.sha)
+                yield found
             else:
                 detail = f"{where}: {license} is none of the licences that let anybody pass a text on"
                 yield Reject("collect", Reason.LICENCE, digest("github", name), detail=detail)
@@ -106,10 +108,9 @@ class Source(source.Source):
     def _files(self, found: _Found) -> Iterator[Original | Reject]:
         name, repository, license = found.name, found.repository, found.license
         where = f"github.com/{name}"
-        with understood(where):
-            tree = repository.get_git_tree(found.tree, recursive=True)
-            blobs = {e.path: (e.sha, e.size or 0) for e in tree.tree if e.type == "blob"}
-            whole = not tree.raw_data.get("truncated")
+        tree = repository.get_git_tree(found.tree, recursive=True)
+        blobs = {e.path: (e.sha, e.size or 0) for e in tree.tree if e.type == "blob"}
+        whole = not tree.raw_data.get("truncated")
         at = f"https://{where}/blob/{found.commit}"
         stated = next((path for path in sorted(blobs) if _LICENCE_FILE.fullmatch(path)), "")
         evidence = f"{at}/{stated}, as GitHub reads it" if stated else "GitHub's record of the repository"

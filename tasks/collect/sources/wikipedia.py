@@ -76,30 +76,31 @@ class Source(source.Source):
                     yield {**page, "rights": rights}
 
     def _article(self, wiki: _Wiki, page: dict[str, Any]) -> Original | Reject:
-        title, revision, rights = str(page["title"]), page["lastrevid"], str(page["rights"])
+        title, rights = str(page["title"]), str(page["rights"])
         license = spdx(rights)
         try:
-            answer = wiki.html(revision)
+            with understood(self._name(title)):
+                answer = wiki.html(page["lastrevid"])
+                url = str(page.get("canonicalurl") or page.get("fullurl", ""))
+                item = page.get("pageprops", {}).get("wikibase_item")
+                return Original(
+                    answer.content,
+                    self._name(title),
+                    doc_id=self._id(title),
+                    source=self.kind,
+                    # translations of one article stay together
+                    family=f"wikidata.org/{item}" if item else self._name(title),
+                    url=url,
+                    revision=str(page["lastrevid"]),
+                    license=license,
+                    evidence=f"{rights}, which {self.language}.wikipedia.org states for its texts",
+                    attribution=f"the authors of “{title}”, {url}?action=history, {license}; made Markdown, shortened",
+                    retrieved=answer.headers.get(RETRIEVED, ""),
+                    language=self.language,
+                    format="html",
+                )
         except StageError as e:
             return self._missing(title, e)
-        url = str(page.get("canonicalurl") or page.get("fullurl", ""))
-        item = page.get("pageprops", {}).get("wikibase_item")
-        return Original(
-            answer.content,
-            self._name(title),
-            doc_id=self._id(title),
-            source=self.kind,
-            # translations of one article stay together
-            family=f"wikidata.org/{item}" if item else self._name(title),
-            url=url,
-            revision=str(revision),
-            license=license,
-            evidence=f"{rights}, which {self.language}.wikipedia.org states for its texts",
-            attribution=f"the authors of “{title}”, {url}?action=history, {license}; made Markdown, shortened",
-            retrieved=answer.headers.get(RETRIEVED, ""),
-            language=self.language,
-            format="html",
-        )
 
     def _name(self, title: str) -> str:
         return f"{self.language}.wikipedia.org/{title}"
