@@ -88,6 +88,12 @@ def test_nobody_asks_without_a_name() -> None:
         Fetcher(" ").client(MANNERS).get(URL)
 
 
+@pytest.mark.parametrize("contact", ["山田@example.org", "me@example.org\r\nx: y", "me\t@example.org"])
+def test_a_contact_that_no_header_can_hold_is_refused(contact: str) -> None:
+    with pytest.raises(UsageError, match=r"collect\.contact is .* printable ASCII"):
+        Fetcher(contact).client(MANNERS).get(URL)
+
+
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [

@@ -106,17 +106,19 @@ class Fetcher:
 
     @property
     def identity(self) -> str:
-        """Who asks. Raises UsageError where nobody is named."""
+        """Who asks. Raises UsageError as `check` does."""
         self.check()
         return f"recto/{version('recto')} ({self.contact})"
 
     def check(self) -> None:
-        """Raises UsageError where nobody is named."""
+        """Raises UsageError where nobody is named, or so that no header can hold it."""
         if not self.contact.strip():
             raise UsageError(
                 "collect.contact is empty: name an e-mail address or a URL at which the services can reach you; "
                 "their rules ask for one"
             )
+        if not (self.contact.isascii() and self.contact.isprintable()):
+            raise UsageError(f"collect.contact is {self.contact!r}: write it in printable ASCII, as a header must be")
 
     def client(self, manners: Manners) -> httpx.Client:
         """An httpx client whose requests keep to these manners."""
