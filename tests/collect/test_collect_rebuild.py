@@ -161,6 +161,29 @@ def test_the_funnel_tells_sources_and_reasons(world: World) -> None:
     assert details["source_cap"] == "github.com/acme/free: 22 files of Markdown; 15 are taken"
 
 
+def test_a_repository_without_markdown_and_a_folder_that_is_not_there_are_gone(world: World) -> None:
+    world.github["acme/other"].files = {"main.c": b"int main;", "CHANGELOG.md": english("Changes")}
+    catalogue = Path(world.config.catalogue)
+    text = catalogue.read_text(encoding="utf-8")
+    catalogue.write_text(text.replace('["acme/docs", ', '["acme/docs:doc", "acme/docs:docs", '), encoding="utf-8")
+    originals, rejects = world.collect()
+    assert [name for name in originals if "docs/" in name and "github" in name] == [
+        "github.com/acme/docs/docs/guide.md"
+    ]
+    assert [(r.reason, r.detail) for r in rejects] == [
+        (Reason.GONE, "github.com/acme/docs/doc: no such folder, or an empty one"),
+        (Reason.GONE, "github.com/acme/other: no Markdown that is wanted"),
+    ]
+
+
+def test_files_are_left_out_by_their_whole_name() -> None:
+    dull = ["CHANGELOG.md", "docs/security.md", "LICENSE", "License.ja.md", ".github/a.md", "tests/a.md"]
+    prose = ["docs/security-guide.md", "history-of-ai.md", "docs/changes-in-v2.md", "docs/releases/a.md"]
+    assert github.ranked([*dull, *prose], "") == sorted(
+        prose, key=lambda p: (not p.startswith("docs/"), p.count("/"), p)
+    )
+
+
 def test_what_is_not_in_its_language_is_a_reject(world: World) -> None:
     world.github["acme/docs-ja"].files["docs/note.md"] = english("In English")
     world.wikipedia["ja", "コンパイラ"] = Article("<h2>x</h2>" + "<p>This is not Japanese at all, dear reader.</p>" * 9)

@@ -36,7 +36,7 @@ _LICENCE_FILE = re.compile(r"(licen[cs]e|copying)[^/]*", re.IGNORECASE)
 _DULL = re.compile(
     r"(^|/)(\.[^/]+|node_modules|vendor|third[_-]party|tests?|__tests__|fixtures?|templates?)/"
     r"|(^|/)(change_?log|changes|history|release[_-]?notes|releases|licen[cs]e|copying|code[_-]of[_-]conduct|security"
-    r"|(pull_request|issue)_template)[^/]*$",
+    r"|(pull_request|issue)_template)(\.[^/]*)?$",
     re.IGNORECASE,
 )
 _RICH = re.compile(r"(^|/)(docs?|documentation|guides?|tutorials?|manual|book|handbook|articles|content|pages)/", re.I)
@@ -116,6 +116,11 @@ class Source(source.Source):
         evidence = f"{at}/{stated}, as GitHub reads it" if stated else "GitHub's record of the repository"
         below = f"{found.folder}/" if found.folder else ""
         paths = ranked([path for path in blobs if path.startswith(below)], self.language)
+        if not paths and whole:
+            there = any(path.startswith(below) for path in blobs)
+            what = "no Markdown that is wanted" if there else "no such folder, or an empty one"
+            detail = f"{where}{f'/{found.folder}' if below else ''}: {what}"
+            yield Reject("collect", Reason.GONE, digest("github", name, found.folder), detail=detail)
         if len(paths) > self.files or not whole:
             listed = f"{len(paths)} files of Markdown" + ("" if whole else ", in the part that GitHub lists")
             detail = f"{where}: {listed}; {self.files} are taken"
