@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import re
+import tracemalloc
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -194,6 +196,40 @@ def test_nothing_larger_than_allowed_is_taken(client: httpx.Client, service: Ser
     with pytest.raises(FetchError, match="more than 10000 bytes"):
         client.get(f"https://api.example.org{path}")
     assert len(service.calls) == 1
+
+
+def test_memory_is_bounded_whatever_an_answer_unpacks_to(client: httpx.Client) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(FetchError, match="more than 10000 bytes"):
+            client.get("https://api.example.org/bomb")
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_packed_answer_is_unpacked(client: httpx.Client, service: Service) -> None:
+    service.faults.add(Fault(200, {"content-encoding": "gzip"}, gzip.compress(b"word " * 1900)))
+    assert client.get(URL).content == b"word " * 1900
+    assert service.calls[0].headers["accept-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "problem"),
+    [
+        ("deflate", zlib.compress(b"words"), "encoded as 'deflate'"),
+        ("gzip, gzip", gzip.compress(gzip.compress(b"words")), "encoded as 'gzip, gzip'"),
+        ("gzip", gzip.compress(b"words")[:-4], "without its end"),
+        ("gzip", gzip.compress(b"words") * 2, "more than one gzip"),
+        ("gzip", b"words", "incorrect header"),
+    ],
+)
+def test_no_other_packing_is_taken(
+    client: httpx.Client, service: Service, encoding: str, body: bytes, problem: str
+) -> None:
+    service.faults.always(Fault(200, {"content-encoding": encoding}, body))
+    with pytest.raises(FetchError, match=problem):
+        client.get(URL)
 
 
 def test_redirects_are_followed(client: httpx.Client) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+import zlib
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -52,6 +54,31 @@ def is_json(response: httpx.Response) -> str:
 def as_declared(response: httpx.Response) -> str:
     """What is wrong with an answer, by what it calls itself."""
     return is_json(response) if "json" in response.headers.get("content-type", "") else ""
+
+
+def unpacked(response: httpx.Response, most: int) -> Iterator[bytes]:
+    """The body of an answer as it comes: as it is, or out of one gzip in pieces of at most `most` bytes.
+
+    Raises httpx.DecodingError for any other encoding, and for a gzip that is cut, garbled or followed by something.
+    """
+    encoding = response.headers.get("content-encoding", "identity").lower()
+    if encoding == "identity":
+        yield from response.iter_raw()
+        return
+    if encoding != "gzip":
+        raise httpx.DecodingError(f"encoded as {encoding!r}, which was not asked for")
+    gzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    for chunk in response.iter_raw():
+        try:
+            yield gzip.decompress(chunk, most)
+            while gzip.unconsumed_tail:
+                yield gzip.decompress(gzip.unconsumed_tail, most)
+        except zlib.error as e:
+            raise httpx.DecodingError(str(e)) from None
+        if gzip.unused_data:
+            raise httpx.DecodingError("more than one gzip")
+    if response.num_bytes_downloaded and not gzip.eof:
+        raise httpx.DecodingError("a gzip without its end")
 
 
 def _date(text: str) -> float | None:

@@ -16,7 +16,7 @@ from threading import Lock
 
 import httpx
 
-from tasks.collect.fetch.answers import PASSING, as_declared, asked_to_wait, is_limit, told_at
+from tasks.collect.fetch.answers import PASSING, as_declared, asked_to_wait, is_limit, told_at, unpacked
 from tasks.collect.fetch.cache import RETRIEVED, Cache, conditions
 from tasks.records import StageError, UsageError
 
@@ -193,7 +193,7 @@ class Fetcher:
     def _addressed(self, request: httpx.Request, manners: Manners, kept: httpx.Response | None) -> httpx.Request:
         """The request as it is sent: who asks, what is there already, and to which machine."""
         url, headers = request.url, dict(request.headers)
-        headers |= {"user-agent": self.identity, **(conditions(kept) if kept else {})}
+        headers |= {"user-agent": self.identity, "accept-encoding": "gzip", **(conditions(kept) if kept else {})}
         if mirror := self.mirrors.get(url.host):
             base = httpx.URL(mirror)
             url = url.copy_with(scheme=base.scheme, host=base.host, port=base.port)
@@ -207,7 +207,7 @@ class Fetcher:
         try:
             response = self._wire.send(sent, stream=True)
             try:
-                for chunk in response.iter_bytes():
+                for chunk in unpacked(response, manners.max_bytes + 1):
                     body += chunk
                     if len(body) > manners.max_bytes:
                         raise FetchError(request.url, f"more than {manners.max_bytes} bytes; left out", 413)
