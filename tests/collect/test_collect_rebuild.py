@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from collect_world import World, english, serve_world
+from collect_world import PAGE, World, english, serve_world
 from doubles.faults import Fault
 from doubles.github import Repository
 from doubles.wikipedia import Article
@@ -182,6 +182,21 @@ def test_files_are_left_out_by_their_whole_name() -> None:
     assert github.ranked([*dull, *prose], "") == sorted(
         prose, key=lambda p: (not p.startswith("docs/"), p.count("/"), p)
     )
+
+
+def test_a_category_is_asked_for_once_however_large_it_is(world: World) -> None:
+    for n in range(501):
+        world.wikipedia["en", f"Term {n:03}"] = Article(PAGE.format(n), category="Category:Terms", revision=5000 + n)
+    catalogue = Path(world.config.catalogue)
+    categories = 'categories = ["Category:Terms", "Category:Nothing"]\nper_category = 2'
+    text = catalogue.read_text(encoding="utf-8").replace('articles = ["Compiler", "Parser"]', categories)
+    catalogue.write_text(text, encoding="utf-8")
+    originals, rejects = world.collect()
+    found = [name for name in originals if name.startswith("en.wikipedia.org/")]
+    assert found == ["en.wikipedia.org/Term 000", "en.wikipedia.org/Term 001"]
+    assert rejects == []
+    asked = [call.target for call in world.services["wikipedia"].calls if "categorymembers" in call.target]
+    assert len(asked) == 2
 
 
 def test_what_is_not_in_its_language_is_a_reject(world: World) -> None:

@@ -70,11 +70,12 @@ class Wikipedia(dict[tuple[str, str], Article]):
         return JSONResponse({"batchcomplete": "", "query": query}, headers=DATE)
 
     def _members(self, language: str, asked: dict[str, str]) -> Response:
-        """One member an answer, so that a client has to go on."""
+        """As many members as are asked for in one answer, and where to go on."""
         titles = sorted(t for (lang, t), a in self.items() if lang == language and a.category == asked["cmtitle"])
         place = int(asked.get("cmcontinue", "0"))
-        found = [{"pageid": 1 + place, "ns": 0, "title": title} for title in titles[place : place + 1]]
-        more = {"continue": {"cmcontinue": str(place + 1), "continue": "-||"}} if place + 1 < len(titles) else {}
+        end = place + int(asked.get("cmlimit", "10"))
+        found = [{"pageid": n, "ns": 0, "title": title} for n, title in enumerate(titles[place:end], start=1 + place)]
+        more = {"continue": {"cmcontinue": str(end), "continue": "-||"}} if end < len(titles) else {}
         return JSONResponse({"query": {"categorymembers": found}, **more}, headers=DATE)
 
     def _html(self, request: Request) -> Response:

@@ -23,6 +23,7 @@ from tasks.records import Reason, Reject, StageError, digest
 _REVISION = re.compile(r"/w/rest\.php/v1/revision/\d+/html")
 _CREATIVE_COMMONS = re.compile(r"creativecommons\.org/licenses/([a-z-]+)/(\d\.\d)")
 AT_ONCE = 50  # titles that the API takes in one call
+LISTED = 500  # members of a category that it lists in one
 
 
 class Source(source.Source):
@@ -32,7 +33,7 @@ class Source(source.Source):
     language: str
     articles: tuple[str, ...] = ()
     categories: tuple[str, ...] = Field((), description="With the namespace's name, such as 'Category:Compilers'")
-    per_category: int = Field(10, ge=1, description="Most articles of one category")
+    per_category: int = Field(10, ge=1, le=LISTED, description="Most articles of one category")
 
     def plan(self) -> list[str]:
         site = f"{self.language}.wikipedia.org"
@@ -164,10 +165,17 @@ class _Wiki(wikipediaapi.Wikipedia):  # type: ignore[misc]
             return str(query["rightsinfo"]["url"]), {title: pages.get(title) for title in titles}
 
     def members(self, category: str) -> list[str]:
-        """The titles of a category's articles, sorted."""
+        """The titles of a category's articles, sorted; of a large category, of the first that one call lists."""
+        asked = {
+            "action": "query",
+            "list": "categorymembers",
+            "cmtitle": category,
+            "cmtype": "page",
+            "cmlimit": LISTED,
+        }
         with understood(f"{self.language}.wikipedia.org/{category}"):
-            found = self.page(category).categorymembers
-            return sorted(title for title, page in found.items() if page.ns == 0)
+            found = self._get(self.language, self._construct_params(self.page(category), asked))
+            return sorted(page["title"] for page in found["query"]["categorymembers"] if page["ns"] == 0)
 
     def html(self, revision: int) -> httpx.Response:
         url = f"https://{self.language}.wikipedia.org/w/rest.php/v1/revision/{revision}/html"
