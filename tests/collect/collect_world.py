@@ -74,7 +74,7 @@ class World:
     services: dict[str, Service]
     config: CollectConfig
 
-    def fetcher(self, clock: Clock | None = None, seconds: float = 0.3) -> Fetcher:
+    def fetcher(self, clock: Clock | None = None, seconds: float = 5) -> Fetcher:
         clock = clock or Clock()
         cache = Cache(Folder(home()) / "answers")
         mirrors = self.config.mirrors

@@ -68,7 +68,7 @@ def clock() -> Clock:
 def fetcher(service: Service, clock: Clock, tmp_path: Path) -> Fetcher:
     mirrors = dict.fromkeys(("api.example.org", "other.example.org"), service.url)
     cache = Cache(Folder(str(tmp_path / "answers")))
-    return Fetcher("me@example.org", cache, mirrors, seconds=0.3, clock=lambda: clock.now, sleep=clock.sleep)
+    return Fetcher("me@example.org", cache, mirrors, seconds=5, clock=lambda: clock.now, sleep=clock.sleep)
 
 
 @pytest.fixture
