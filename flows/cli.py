@@ -195,8 +195,8 @@ def _collect(arguments: argparse.Namespace) -> None:
     for name, taken in zip(dict.fromkeys(run.collect.sources), snapshots, strict=True):
         print(f"{name}: {', '.join(f'{what} {n}' for what, n in taken.counts.items())}")
     done = collect_stage(run.collect, *snapshots)
-    for kind, fates in Folder(done.uri).read_json(FUNNEL).items():
-        print(f"{kind}: {', '.join(f'{fate} {n}' for fate, n in fates.items())}")
+    for name, fates in Folder(done.uri).read_json(FUNNEL).items():
+        print(f"{name}: {', '.join(f'{fate} {n}' for fate, n in fates.items())}")
     print(", ".join(f"{name} {value}" for name, value in done.counts.items()), f"in {done.uri}")
 
 

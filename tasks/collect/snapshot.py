@@ -63,8 +63,8 @@ def read_snapshot(ref: StageRef) -> Iterator[Original | Reject]:
         yield Reject(row["stage"], Reason(row["reason"]), row["doc_id"], row["page_num"], row["detail"])
 
 
-def snapshot_kind(ref: StageRef) -> str:
-    """The kind of source that a snapshot was taken of."""
+def snapshot_source(ref: StageRef) -> str:
+    """The name of the source that a snapshot was taken of."""
     return str(Folder(ref.uri).read_json(MANIFEST)["source"])
 
 
@@ -95,21 +95,21 @@ def _take(name: str, source: Source, fetcher: Fetcher, config: CollectConfig) ->
     if gaps:
         log.warning("source %r: %d of its texts were not had this time, such as %s", name, len(gaps), gaps[0].detail)
     counts = {"texts": len(texts), "gaps": len(gaps), **Counter(f"rejected: {r.reason.value}" for r in rejects)}
-    ref = _write(source, texts, rejects, counts)
+    ref = _write(name, texts, rejects, counts)
     effort = {"requests": fetcher.calls.total() - asked, "out of date": fetcher.stale.total() - stale}
     return StageRef(ref.uri, ref.digest, {**ref.counts, **effort})
 
 
-def _write(source: Source, texts: list[Original], rejects: list[Reject], counts: dict[str, int]) -> StageRef:
+def _write(name: str, texts: list[Original], rejects: list[Reject], counts: dict[str, int]) -> StageRef:
     rows = [asdict(text) for text in texts]
     known = (
         part if isinstance(part, bytes) else json.dumps(part, sort_keys=True)
         for part in (*(value for row in rows for value in row.values()), *(asdict(r) for r in rejects))
     )
-    key = digest(source.kind, *known)
+    key = digest(name, *known)
     folder = Folder(home()) / "snapshot" / key
     if finished(folder) is None:
         folder.write_table(FILE, pa.Table.from_pylist(rows, ORIGINALS), compression="zstd")
         folder.write_rejects(rejects)
-        return finish(folder, key, counts, stage="snapshot", source=source.kind)
+        return finish(folder, key, counts, stage="snapshot", source=name)
     return StageRef(folder.uri, key, counts, reused=True)

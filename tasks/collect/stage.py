@@ -9,7 +9,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.collect.intake import Intake
-from tasks.collect.snapshot import read_snapshot, snapshot_kind, take_snapshots
+from tasks.collect.snapshot import read_snapshot, snapshot_source, take_snapshots
 from tasks.config import CollectConfig
 from tasks.records import Reason, StageRef, digest
 from tasks.stage import Counts, Stage
@@ -22,11 +22,11 @@ def _collect(folder: Folder, config: CollectConfig, *snapshots: StageRef) -> Cou
     intake = Intake(config)
     funnel: dict[str, Counter[str]] = defaultdict(Counter)
     for ref in snapshots:
-        kind, documents, rejects = snapshot_kind(ref), len(intake.documents), len(intake.rejects)
+        name, documents, rejects = snapshot_source(ref), len(intake.documents), len(intake.rejects)
         for item in read_snapshot(ref):
             intake.take(item)
-        funnel[kind] += Counter(documents=len(intake.documents) - documents)
-        funnel[kind] += Counter(r.reason.value for r in intake.rejects[rejects:])
+        funnel[name] += Counter(documents=len(intake.documents) - documents)
+        funnel[name] += Counter(r.reason.value for r in intake.rejects[rejects:])
     write_documents(folder, intake.documents)
     folder.write_rejects(intake.rejects)
     folder.write_json(FUNNEL, funnel)

@@ -55,8 +55,8 @@ def test_services_are_collected_from_and_checked(tmp_path: Path, home: Path) -> 
         told = recto(home, "collect", "--run", str(run))
     assert told.returncode == 0, told.stderr
     assert "docs: texts 1, gaps 0, rejected: gone 1, requests 5, out of date 0" in told.stdout
-    assert "github: documents 1, gone 1" in told.stdout
-    assert "wikipedia: documents 1" in told.stdout
+    assert "docs: documents 1, gone 1" in told.stdout
+    assert "wiki: documents 1" in told.stdout
 
 
 def test_services_want_to_know_who_asks(tmp_path: Path, home: Path) -> None:

@@ -108,7 +108,9 @@ def test_a_fault_comes_to_what_is_promised(world: World, call: str, fault: str, 
     world.services[service].faults.next(done, "GET", part, times=1000 if stays else 1)
     clock = Clock()
     config = world.config.model_copy(update={"sources": SOURCES[service]})
-    originals, rejects = replace(world, config=config).collect(world.fetcher(clock, 0.3 if done.kind == "silence" else 5))
+    originals, rejects = replace(world, config=config).collect(
+        world.fetcher(clock, 0.3 if done.kind == "silence" else 5)
+    )
     outcome = always if stays else once
     missing = ALL[service] - {bare(name) for name in originals}
     if outcome is CLOSED:
