@@ -223,6 +223,7 @@ def test_a_packed_answer_is_unpacked(client: httpx.Client, service: Service) -> 
         ("gzip", gzip.compress(b"words") * 2, "more than one gzip"),
         ("gzip", b"words", "incorrect header"),
     ],
+    ids=["deflate", "twice", "cut", "two", "none"],
 )
 def test_no_other_packing_is_taken(
     client: httpx.Client, service: Service, encoding: str, body: bytes, problem: str
