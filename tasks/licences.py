@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 REDISTRIBUTABLE = frozenset(
     (
         *("0BSD", "Apache-2.0", "BlueOak-1.0.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "Zlib"),
@@ -17,3 +19,16 @@ def may_publish(license: str) -> bool:
     if "(" in license or ")" in license:
         return False
     return any(all(part in REDISTRIBUTABLE for part in choice.split(" AND ")) for choice in license.split(" OR "))
+
+
+_CREATIVE_COMMONS = re.compile(
+    r"(?:https?:)?//(?:www\.)?creativecommons\.org/(?:licenses/(?P<terms>by[a-z-]*)|publicdomain/zero)/"
+    r"(?P<version>\d\.\d)(?:/(?:(?:deed|legalcode)(?:\.[\w-]+)?)?)?"
+)
+
+
+def spdx_of(address: str) -> str:
+    """The SPDX identifier of a Creative Commons licence's address; NOASSERTION for anything else."""
+    if found := _CREATIVE_COMMONS.fullmatch(address.strip()):
+        return f"CC-{found['terms'].upper()}-{found['version']}" if found["terms"] else f"CC0-{found['version']}"
+    return "NOASSERTION"

@@ -51,6 +51,8 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     CUT = "cut"
     LICENCE = "licence"
+    NO_SOURCE = "no_source"
+    BENCHMARK = "benchmark"
     RENDER_ERROR = "render_error"
     RENDER_TIMEOUT = "render_timeout"
     RENDER_CRASH = "render_crash"

@@ -66,9 +66,11 @@ class Source(Config, ABC):
 
 
 def missing(doc_id: str, name: str, error: StageError) -> Reject:
-    """The reject of what could not be read: gone, or out of reach this time."""
-    gone = isinstance(error, FetchError) and error.gone
-    return Reject("collect", Reason.GONE if gone else Reason.UNREACHABLE, doc_id, detail=f"{name}: {error}")
+    """The reject of what could not be read: gone, too large, or out of reach this time."""
+    reason = Reason.UNREACHABLE
+    if isinstance(error, FetchError):
+        reason = Reason.GONE if error.gone else Reason.TOO_LONG if error.too_large else reason
+    return Reject("collect", reason, doc_id, detail=f"{name}: {error}")
 
 
 @contextmanager

@@ -65,7 +65,7 @@ def unpacked(response: httpx.Response, most: int) -> Iterator[bytes]:
     if encoding == "identity":
         yield from response.iter_raw()
         return
-    if encoding != "gzip":
+    if encoding not in ("gzip", "x-gzip"):  # two names of one (RFC 9110, section 8.4.1.3)
         raise httpx.DecodingError(f"encoded as {encoding!r}, which was not asked for")
     gzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
     for chunk in response.iter_raw():

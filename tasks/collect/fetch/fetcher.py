@@ -35,6 +35,11 @@ class FetchError(StageError):
         """Whether the service says that there is no such thing, now or for legal reasons."""
         return self.status in (404, 410, 451)
 
+    @property
+    def too_large(self) -> bool:
+        """Whether there is more of it than is taken."""
+        return self.status == 413
+
 
 class _FaultError(Exception):
     """Asking again may help, in `pause` seconds if the service said so."""
@@ -50,9 +55,11 @@ class Manners:
 
     `pace` is seconds between two requests. `check` says what is wrong with the content of an answer, '' if nothing.
     What stands at a URL that `fixed` matches never changes. `remedy` is what a user can do when the service refuses.
+    Hosts of one `service` share its pace.
     """
 
     pace: float
+    service: str = ""
     max_bytes: int = 20_000_000
     check: Callable[[httpx.Response], str] = as_declared
     fixed: re.Pattern[str] = re.compile(r"(?!)")
@@ -67,8 +74,6 @@ def _certificates() -> ssl.SSLContext:
 
 @dataclass(slots=True)
 class _Host:
-    ready: float = 0.0
-    """When the pace allows the next request."""
     open: float = 0.0
     """When the last fault lets the service be asked again."""
     lost: float = 0.0
@@ -98,6 +103,7 @@ class Fetcher:
 
     def __post_init__(self) -> None:
         self._hosts: dict[str, _Host] = {}
+        self._ready: dict[str, float] = {}  # service or host -> when its pace allows the next request
         self._lock = Lock()
 
     @cached_property
@@ -140,7 +146,7 @@ class Fetcher:
                 return kept
 
     def _persist(self, request: httpx.Request, manners: Manners, kept: httpx.Response | None) -> httpx.Response:
-        host = self._hosts.setdefault(request.url.host, _Host())
+        host, service = self._hosts.setdefault(request.url.host, _Host()), manners.service or request.url.host
         problem = f"{request.url.host} was given up after {host.lost:.0f} s of faults"
         for attempt in range(self.tries):
             now = self.clock()
@@ -149,11 +155,11 @@ class Fetcher:
                 if held:
                     problem += f"; it asked to wait {held:.0f} s, and at most {self.patience:.0f} s are waited"
                 break
-            if delay := max(held, host.ready - now):
+            if delay := max(held, self._ready.get(service, now) - now):
                 self.sleep(delay)
             host.lost += held
             started = self.clock()
-            host.ready = started + manners.pace
+            self._ready[service] = started + manners.pace
             try:
                 answer = self._once(request, manners, kept)
             except _FaultError as e:

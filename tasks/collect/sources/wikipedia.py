@@ -17,11 +17,10 @@ from tasks.collect.fetch.cache import RETRIEVED
 from tasks.collect.fetch.fetcher import Transport
 from tasks.collect.source import Original, missing, understood
 from tasks.config import CollectConfig
-from tasks.licences import may_publish
+from tasks.licences import may_publish, spdx_of
 from tasks.records import Reason, Reject, StageError, digest
 
 _REVISION = re.compile(r"/w/rest\.php/v1/revision/\d+/html")
-_CREATIVE_COMMONS = re.compile(r"creativecommons\.org/licenses/([a-z-]+)/(\d\.\d)")
 AT_ONCE = 50  # titles that the API takes in one call
 LISTED = 500  # members of a category that it lists in one
 
@@ -69,7 +68,7 @@ class Source(source.Source):
                 if page is None:
                     detail = f"{self._name(title)}: there is no such article"
                     yield Reject("collect", Reason.GONE, self._id(title), detail=detail)
-                elif not may_publish(spdx(rights)):
+                elif not may_publish(spdx_of(rights)):
                     detail = f"{self._name(title)}: the site states {rights or 'no licence'}"
                     yield Reject("collect", Reason.LICENCE, self._id(title), detail=detail)
                 elif page["title"] not in seen:
@@ -78,7 +77,7 @@ class Source(source.Source):
 
     def _article(self, wiki: _Wiki, page: dict[str, Any]) -> Original | Reject:
         title, rights = str(page["title"]), str(page["rights"])
-        license = spdx(rights)
+        license = spdx_of(rights)
         try:
             with understood(self._name(title)):
                 answer = wiki.html(page["lastrevid"])
@@ -111,12 +110,6 @@ class Source(source.Source):
 
     def _missing(self, title: str, error: StageError) -> Reject:
         return missing(self._id(title), self._name(title), error)
-
-
-def spdx(rights: str) -> str:
-    """The SPDX identifier of a Creative Commons licence's address; NOASSERTION for anything else."""
-    found = _CREATIVE_COMMONS.search(rights)
-    return f"CC-{found[1].upper()}-{found[2]}" if found else "NOASSERTION"
 
 
 def _problem(response: httpx.Response) -> str:
