@@ -9,7 +9,7 @@ import httpx
 MAX_BYTES = 20_000_000
 _GZIP = b"\x1f\x8b"
 _NO_TEX = (b"%PDF-", b"%!PS", b"PK\x03\x04", b"\x04%!PS")
-_PIECE, _MOST = 1 << 20, 200  # pieces that are unpacked to see whether a gzip is whole; larger ones are not it
+_PIECE, _MOST = 1 << 20, 100  # pieces that are unpacked to see whether a gzip is whole; larger ones are not it
 
 
 def is_source(raw: bytes) -> bool:
@@ -24,7 +24,10 @@ def problem(response: httpx.Response) -> str:
         return "nothing"
     if raw[:1000].lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return "a web page"
-    return "" if not raw.startswith(_GZIP) or _is_whole(raw) else "a gzip that is cut or garbled"
+    if raw.startswith(_GZIP):
+        return "" if _is_whole(raw) else "a gzip that is cut or garbled"
+    # a server may unpack on the way what it keeps packed
+    return "" if raw.startswith(_NO_TEX) or b"\\" in raw else "no e-print"
 
 
 def _unpacked_start(raw: bytes) -> bytes:
@@ -37,7 +40,7 @@ def _unpacked_start(raw: bytes) -> bytes:
 
 
 def _is_whole(raw: bytes) -> bool:
-    """Whether a gzip reaches its end, its checksum being right; one that unpacks to far too much is not looked through."""
+    """Whether a gzip reaches its end, and its checksum is right; where it unpacks to far too much, it is not read on."""
     gzip, pieces = zlib.decompressobj(zlib.MAX_WBITS | 16), 0
     try:
         while not gzip.eof and pieces < _MOST:

@@ -17,7 +17,7 @@ _OAI = "{http://www.openarchives.org/OAI/2.0/}"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """`metadata` is the element in the format that was asked for; a record that was deleted has none (section 2.5.1)."""
+    """`metadata` is an element in the format that was asked for; a record that was deleted has none (section 2.5.1)."""
 
     identifier: str
     metadata: Any | None
@@ -56,7 +56,7 @@ def records(client: httpx.Client, address: str, **asked: str) -> Iterator[Record
 
 
 def problem(response: httpx.Response) -> str:
-    """What is wrong with an answer that should be OAI-PMH; nothing, as a rule. An error of the protocol is an answer."""
+    """What is wrong with an answer that should be OAI-PMH, if anything. An error of the protocol is an answer."""
     try:
         root = parse_xml(response.content)
     except etree.XMLSyntaxError as e:

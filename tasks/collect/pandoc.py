@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 import pypandoc
@@ -21,6 +21,7 @@ def pandoc_version() -> str:
     return str(pypandoc.get_pandoc_version())
 
 
+@lru_cache(512)  # a source that counts what intake takes has it converted, and then intake does
 def to_markdown(text: str, kind: Literal["html", "latex"]) -> str:
     """Markdown of a whole document, formulas between dollar signs.
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from doubles.arxiv import ArXiv, Paper, tar_gz
 from doubles.faults import Service, serve
 from doubles.github import GitHub, Repository
 from doubles.wikipedia import Article, Wikipedia
@@ -23,6 +24,14 @@ ENGLISH = "# {}\n\n" + "A page says in plain English what its readers want to kn
 JAPANESE = "# {}\n\n" + "このページは日本語で書かれていて、読者が知りたいことを詳しく説明しています。" * 8 + "\n"
 PAGE = "<h2>{}</h2>" + "<p>An article says in plain English what its readers want to know about it.</p>" * 4
 JAPANESE_PAGE = "<h2>{}</h2>" + "<p>この記事は日本語で書かれていて、読者が知りたいことを詳しく説明しています。</p>" * 8
+
+LATEX = r"""\documentclass{{article}}
+\begin{{document}}
+\section{{{0}}}
+A paper says in plain English what its readers want to know about the matter that they study, and why it is so.
+It follows from $a^2 + b^2 = c^2$ that there is nothing more to say of it, and so the paper ends with this sentence.
+\end{{document}}
+"""
 
 CATALOGUE = """
 [github]
@@ -45,12 +54,20 @@ articles = ["Compiler", "Parser"]
 kind = "wikipedia"
 language = "ja"
 articles = ["コンパイラ"]
+
+[arxiv]
+kind = "arxiv"
+categories = ["cs.CL"]
 """
-SOURCES = ("github", "github-ja", "wikipedia-en", "wikipedia-ja")
+SOURCES = ("github", "github-ja", "wikipedia-en", "wikipedia-ja", "arxiv")
 
 
 def english(title: str) -> bytes:
     return ENGLISH.format(title).encode()
+
+
+def eprint(title: str) -> bytes:
+    return tar_gz({"main.tex": LATEX.format(title).encode()})
 
 
 @dataclass
@@ -71,6 +88,7 @@ class World:
 
     github: GitHub
     wikipedia: Wikipedia
+    arxiv: ArXiv
     services: dict[str, Service]
     config: CollectConfig
 
@@ -108,14 +126,18 @@ def serve_world(folder: Path) -> Iterator[World]:
             ("ja", "コンパイラ"): Article(JAPANESE_PAGE.format("コンパイラ"), item="Q47506"),
         }
     )
+    titles = {"2602.00001": "Parsing", "2602.00002": "Reading", "2602.00003": "Writing"}
+    arxiv = ArXiv({number: Paper(title, eprint(title)) for number, title in titles.items()})
     catalogue = folder / "sources.toml"
     catalogue.write_text(CATALOGUE, encoding="utf-8")
     with ExitStack() as stack:
         services = {"github": stack.enter_context(serve(github.app))}
         services["wikipedia"] = stack.enter_context(serve(wikipedia.app))
         mirrors = {"api.github.com": services["github"].url}
+        services["arxiv"] = stack.enter_context(serve(arxiv.app))
+        mirrors |= dict.fromkeys(("export.arxiv.org", "oaipmh.arxiv.org"), services["arxiv"].url)
         mirrors |= {f"{language}.wikipedia.org": services["wikipedia"].url for language in ("en", "ja")}
         config = CollectConfig(
             sources=SOURCES, catalogue=str(catalogue), contact="tester@example.org", mirrors=mirrors, min_chars=100
         )
-        yield World(github, wikipedia, services, config)
+        yield World(github, wikipedia, arxiv, services, config)

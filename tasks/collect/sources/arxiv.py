@@ -158,8 +158,9 @@ class Source(source.Source):
 
 
 def newest(fetcher: Fetcher, category: str, most: int) -> list[_Paper]:
-    """The newest papers of a category by the day of their first version. Raises FetchError, also where there are none."""
+    """The newest papers of a category by their first versions. Raises FetchError, also where there are none."""
     client = arxiv.Client(page_size=min(most, AT_ONCE), delay_seconds=0, num_retries=0)  # the fetcher waits and retries
+    # the only way in; the package's version is fixed
     client._session.mount("https://", Adapter(fetcher, _SEARCHING))
     asked = arxiv.Search(f"cat:{category}", max_results=most, sort_by=arxiv.SortCriterion.SubmittedDate)
     with understood(f"arxiv.org/list/{category}"):
