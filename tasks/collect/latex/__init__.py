@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tasks.records import StageError
+from tasks.collect.latex.archive import texts_in
+from tasks.collect.latex.error import LatexError
+from tasks.collect.latex.flatten import flatten
+from tasks.collect.latex.main_file import find_main
 
-
-class LatexError(StageError):
-    """A LaTeX source that cannot be used: one line that names the file, if it is one, and what is wrong with it."""
+__all__ = ["LatexError", "flatten_archive", "flatten_files"]
 
 
 def flatten_archive(raw: bytes) -> str:
@@ -23,14 +24,15 @@ def flatten_archive(raw: bytes) -> str:
     damaged or over a limit, for names and links that lead out of the archive, and for what `flatten_files` refuses.
     Time and memory are bounded whatever the bytes are.
     """
-    raise NotImplementedError
+    return flatten_files(texts_in(raw))
 
 
 def flatten_files(files: Mapping[str, bytes], main: str = "") -> str:
     """The document among these files (POSIX paths relative to the root) as one self-contained LaTeX text.
 
-    `main` is the path of its main file; empty finds it. What the document includes is put in its place, from `files`
-    alone; comments go, and what follows `\\end{document}`; code that is shown keeps its lines. Raises LatexError where
-    there is no main file, a text cannot be decoded, or includes are cyclic, too deep or too long.
+    `main` is the path of its main file; empty finds it (`tasks.collect.latex.main_file`). What the document includes is
+    put in its place, from `files` alone; comments go, and what follows `\\end{document}`; code that is shown keeps its
+    lines. Raises LatexError where there is no main file, a text cannot be decoded, or a path leads out of the files, or
+    includes are cyclic, too deep or too long.
     """
-    raise NotImplementedError
+    return flatten(files, main or find_main(files))

@@ -1,0 +1,107 @@
+"""What TeX would not read as commands: comments, and code that is shown as it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+Kind = Literal["text", "comment", "code"]
+
+_CODE = re.compile(
+    r"(?:[BL]?Verbatim|verbatim|filecontents)\*?|SaveVerbatim|verbatimtab|verbatimwrite|pyverbatim|lstlisting|minted|alltt"
+    "|[Cc]ode|sourcecode|Sinput|Soutput|Schunk|comment"
+)
+_HIDDEN = re.compile(r"comment|filecontents\*?|verbatimwrite")
+_OPENER = re.compile(
+    r"%|\\begin\s*\{([A-Za-z]+\*?)\}|\\(?:verb|lstinline|mintinline)(?![A-Za-z])|\\(?:url|nolinkurl|path|href)\s*\{|\\.",
+    re.DOTALL,
+)
+_INLINE = re.compile(r"\\verb\*?([^A-Za-z\s*])[^\n]*?\1")
+_LISTING = re.compile(
+    r"\\(?:lstinline|mintinline)(?:\[[^\]\n]*\])?(?:\{[A-Za-z+]+\}(?=[^A-Za-z\s]))?(?:\{[^{}\n]*\}|([^A-Za-z\s{])[^\n]*?\1)"
+)
+_ADDRESS = re.compile(r"\\\w+\s*\{[^{}\n]*\}")
+_SHORT = re.compile(
+    r"\\(?:MakeShortVerb\*?|DefineShortVerb(?:\[[^\]]*\])?)\s*\{?\\(.)\}?|\\lstMakeShortInline(?:\[[^\]]*\])?\\?(.)"
+)
+
+
+def pieces(text: str) -> Iterator[tuple[Kind, int, int]]:
+    """Kind, start and end of every piece, in order and without gaps. A comment ends as TeX ends it: with the blanks at
+    the start of the next line, or before an empty one. Linear in the length of the text."""
+    unclosed: set[str] = set()
+    start = position = 0
+    while found := _OPENER.search(text, position):
+        kind, end = _piece(text, found, unclosed)
+        if end:
+            if start < found.start():
+                yield "text", start, found.start()
+            yield kind, found.start(), end
+            start = end
+        position = end or found.end()
+    if start < len(text):
+        yield "text", start, len(text)
+
+
+def _piece(text: str, found: re.Match[str], unclosed: set[str]) -> tuple[Kind, int]:
+    """The kind and end of what is opened; 0 where it is plain text."""
+    if found[0] == "%":
+        line = text.find("\n", found.start())
+        return "comment", _next_line(text, line) if line >= 0 else len(text)
+    name = found[1]
+    if name:
+        closer = f"\\end{{{name}}}"
+        if _CODE.fullmatch(name) and closer not in unclosed:
+            end = text.find(closer, found.end())
+            if end >= 0:
+                return "code", end + len(closer)
+            unclosed.add(closer)
+        return "text", 0
+    if found[0].startswith("\\verb"):
+        pattern = _INLINE
+    elif found[0].startswith(("\\lst", "\\mint")):
+        pattern = _LISTING
+    else:
+        pattern = _ADDRESS
+        if len(found[0]) == 2:
+            return "text", 0
+    whole = pattern.match(text, found.start())
+    return "code", whole.end() if whole else 0
+
+
+def _next_line(text: str, line: int) -> int:
+    """Where reading goes on after a comment whose line ends at `line`."""
+    end = line + 1
+    while text[end : end + 1] in (" ", "\t"):
+        end += 1
+    return line if text[end : end + 1] == "\n" else end
+
+
+def without_comments(text: str) -> str:
+    """The text without comments, comment environments and files in the text; code as it is."""
+    out: list[str] = []
+    for kind, start, end in pieces(text):
+        if kind == "text" or (kind == "code" and not _is_hidden(text, start)):
+            out.append(text[start:end])
+    return "".join(out)
+
+
+def _is_hidden(text: str, start: int) -> bool:
+    found = _OPENER.match(text, start)
+    return found is not None and bool(found[1]) and bool(_HIDDEN.fullmatch(found[1]))
+
+
+def outside_code(text: str, change: Callable[[str], str]) -> str:
+    """The text with a change made to all that is neither code nor comment, piece by piece."""
+    return "".join(change(text[a:b]) if kind == "text" else text[a:b] for kind, a, b in pieces(text))
+
+
+def long_verbs(text: str) -> str:
+    """The text with `|code|` written as `\\verb|code|`, where the document makes `|` short for it."""
+    marks = {m[1] or m[2] for m in _SHORT.finditer(text)} - {"\\", "%", "{", "}"}
+    for mark in sorted(marks):
+        body = re.escape(mark)
+        short = re.compile(rf"(?<!\\){body}([^{body}\n]*){body}")
+        text = outside_code(_SHORT.sub("", text), lambda part, s=short, m=mark: s.sub(rf"\\verb{m}\1{m}", part))  # type: ignore[misc]
+    return text
