@@ -51,7 +51,6 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     CUT = "cut"
     LICENCE = "licence"
-    NO_SOURCE = "no_source"
     BENCHMARK = "benchmark"
     RENDER_ERROR = "render_error"
     RENDER_TIMEOUT = "render_timeout"

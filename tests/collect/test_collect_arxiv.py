@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
-import tarfile
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -136,12 +134,19 @@ def test_what_may_not_or_need_not_be_had_is_not_downloaded(
 
 
 @pytest.mark.parametrize(
-    "source", [b"%PDF-1.7 \xe2", b"%!PS-Adobe-2.0", gzip.compress(b"%!PS-Adobe"), b"PK\x03\x04 word"], ids=str
+    ("source", "what"),
+    [
+        (b"%PDF-1.7 \xe2", "a PDF"),
+        (gzip.compress(b"%!PS-Adobe"), "PostScript"),
+        (tar_gz({"a.txt": b"x"}), "no file with a \\documentclass"),
+    ],
+    ids=["pdf", "ps", "text"],
 )
-def test_what_is_no_tex_is_a_reject(desk: Desk, source: bytes) -> None:
+def test_what_is_no_latex_is_a_reject(desk: Desk, source: bytes, what: str) -> None:
     desk.arxiv["2602.00004"].source = source
     texts, (reject,) = desk.read()
-    assert (len(texts), reject.reason) == (3, Reason.NO_SOURCE)
+    assert (len(texts), reject.reason) == (3, Reason.CONVERSION)
+    assert reject.detail.startswith(f"arxiv.org/abs/2602.00004v1: {what}")
 
 
 def test_more_than_is_allowed_is_not_taken_whatever_the_record_says(desk: Desk) -> None:
@@ -268,12 +273,3 @@ def test_a_bomb_is_looked_through_in_bounded_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < 20_000_000
     finally:
         tracemalloc.stop()
-
-
-def test_a_tar_that_is_no_gzip_is_an_e_print_too() -> None:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        info = tarfile.TarInfo("a.tex")
-        info.size = 5
-        tar.addfile(info, io.BytesIO(b"\\bye\n"))
-    assert problem(httpx.Response(200, content=out.getvalue())) == ""

@@ -14,8 +14,8 @@ from lxml import etree
 from pydantic import Field
 
 from tasks.collect import oai_pmh, source
-from tasks.collect.eprint import MAX_BYTES, is_source, problem
-from tasks.collect.fetch import Fetcher, Manners
+from tasks.collect.eprint import MAX_BYTES, problem
+from tasks.collect.fetch import Fetcher, FetchError, Manners
 from tasks.collect.fetch.cache import RETRIEVED
 from tasks.collect.fetch.requests_adapter import Adapter
 from tasks.collect.intake import Intake
@@ -133,8 +133,6 @@ class Source(source.Source):
                 answer = fetcher.client(_DOWNLOADING).get(f"{API}/src/{paper.id}{paper.version}")
         except StageError as e:
             return missing(doc_id, name, e)
-        if not is_source(answer.content):
-            return reject(Reason.NO_SOURCE, f"what was submitted begins with {answer.content[:8]!r}, and is no TeX")
         try:
             text = flatten_archive(answer.content)
         except StageError as e:
@@ -166,7 +164,7 @@ def newest(fetcher: Fetcher, category: str, most: int) -> list[_Paper]:
     with understood(f"arxiv.org/list/{category}"):
         papers = [_paper(result) for result in client.results(asked)]
     if not papers:
-        raise source.FetchError(f"arxiv.org/list/{category}", "there is no such category", 404)
+        raise FetchError(f"arxiv.org/list/{category}", "there is no such category", 404)
     return papers
 
 
