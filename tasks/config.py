@@ -30,6 +30,9 @@ class CollectConfig(Config):
     mirrors: dict[str, str] = Field({}, description="Host -> base URL of what answers in its place")
     patience: float = Field(600, gt=0, description="Seconds of faults after which a host is given up")
     mask: tuple[Masked, ...] = Field(("email", "ip"), description="Addresses replaced by reserved examples")
+    benchmark: str = Field(
+        "", description="Folder of texts (Markdown, text, JSON lines, PDF) that no document may share passages with"
+    )
     languages: tuple[str, ...] = Field((), description="Languages kept, as ISO 639-1; empty keeps all")
     min_chars: int = Field(200, ge=1, description="Shorter documents are rejected")
     max_chars: int = Field(50_000, ge=200, description="Longer documents are cut at a block boundary")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tasks.collect.benchmark import Benchmark, open_benchmark
 from tasks.collect.clean import accept, cut, normalise
 from tasks.collect.language import detect
 from tasks.collect.markup import nodes
@@ -33,6 +34,10 @@ class Intake:
     documents: list[Document] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     seen: dict[str, str] = field(default_factory=dict)
+    benchmark: Benchmark | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.benchmark = open_benchmark(self.config.benchmark) if self.config.benchmark else None
 
     def reject(self, doc_id: str, reason: Reason, detail: str) -> None:
         self.rejects.append(Reject("collect", reason, doc_id, detail=detail))
@@ -77,6 +82,8 @@ class Intake:
         for wanted in ((given.language,) if given.language else (), self.config.languages):
             if wanted and language not in wanted:
                 return self.reject(doc_id, Reason.WRONG_LANGUAGE, f"{name}: {language}; wanted {', '.join(wanted)}")
+        if self.benchmark and (shared := self.benchmark.shared(text)):
+            return self.reject(doc_id, Reason.BENCHMARK, f"{name}: {shared}")
         self.seen |= dict.fromkeys(keys, name)
         whole = len(text)
         if whole > self.config.max_chars:

@@ -14,6 +14,7 @@ from dataclasses import asdict, fields
 
 import pyarrow as pa
 
+from tasks.collect.benchmark import benchmark_files
 from tasks.collect.fetch import Fetcher
 from tasks.collect.fetch.cache import Cache
 from tasks.collect.source import Original, Source
@@ -37,6 +38,8 @@ def fetcher_for(config: CollectConfig) -> Fetcher:
 def ready_sources(config: CollectConfig) -> dict[str, Source]:
     """The sources of a run by name. Raises UsageError for what would stop it before anything is asked."""
     sources = open_sources(config)
+    if config.benchmark:
+        benchmark_files(config.benchmark)
     for source in sources.values():
         source.plan()
         if source.online:

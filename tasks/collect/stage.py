@@ -8,6 +8,7 @@ from importlib.metadata import version
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.collect.benchmark import benchmark_digest
 from tasks.collect.intake import Intake
 from tasks.collect.snapshot import read_snapshot, snapshot_source, take_snapshots
 from tasks.config import CollectConfig
@@ -35,13 +36,14 @@ def _collect(folder: Folder, config: CollectConfig, *snapshots: StageRef) -> Cou
     return {"found": documents + dropped, "documents": documents, "rejected": dropped, "cut": cut}
 
 
-def _libraries(_: CollectConfig) -> str:
-    return digest(*map(version, ("pyromark", "py3langid", "pypandoc-binary")))
+def _environment(config: CollectConfig) -> str:
+    benchmark = benchmark_digest(config.benchmark) if config.benchmark else ""
+    return digest(benchmark, *map(version, ("pyromark", "py3langid", "pypandoc-binary")))
 
 
 # what decides which texts come in has decided what the snapshots hold
 ASKING = ("sources", "folder", "catalogue", "required", "contact", "mirrors", "patience")
-collect_stage = Stage("collect", 4, _collect, _libraries, ignore=ASKING)
+collect_stage = Stage("collect", 5, _collect, _environment, ignore=(*ASKING, "benchmark"))
 
 _take = task(name="snapshot", cache_policy=NO_CACHE)(take_snapshots)
 _clean = collect_stage.task(retries=1, retry_delay_seconds=5)

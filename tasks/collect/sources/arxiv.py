@@ -100,14 +100,14 @@ class Source(source.Source):
                 yield _missing_category(category, e)
         in_turn = (paper for rank in zip_longest(*found) for paper in rank if paper)
         waiting = list({paper.id: paper for paper in in_turn}.values())
-        kept = 0
-        while waiting and kept < self.papers:
+        kept = Intake(config)
+        while waiting and len(kept.documents) < self.papers:
             paper = waiting.pop(0)
             item = self._read(fetcher, paper, terms.get(paper.id))
             yield item
-            kept += isinstance(item, Original) and _taken(item, config)
+            kept.take(item)
         if waiting:
-            detail = f"arxiv.org: {kept} papers are kept; {len(waiting)} older ones were not looked at"
+            detail = f"arxiv.org: {len(kept.documents)} papers are kept; {len(waiting)} older ones were not looked at"
             yield Reject("collect", Reason.SOURCE_CAP, digest("arxiv", *self.categories), detail=detail)
 
     def _read(self, fetcher: Fetcher, paper: _Paper, terms: _Terms | None) -> Original | Reject:
@@ -195,13 +195,6 @@ def _terms(raw: Any | None) -> _Terms:
     size = re.fullmatch(r"(\d+)kb", (last.findtext(f"{_RAW}size") or "").strip())
     license = (raw.findtext(f"{_RAW}license") or "").strip()
     return _Terms(license, last.get("version", ""), 1000 * int(size[1]) if size else 0)
-
-
-def _taken(item: Original, config: CollectConfig) -> bool:
-    """Whether intake would take the text, were it the only one."""
-    intake = Intake(config)
-    intake.take(item)
-    return bool(intake.documents)
 
 
 def _missing_category(category: str, error: StageError) -> Reject:
