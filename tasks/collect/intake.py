@@ -11,7 +11,7 @@ from tasks.collect.markup import nodes
 from tasks.collect.mask import mask
 from tasks.collect.pandoc import to_markdown
 from tasks.collect.source import Original
-from tasks.collect.web_page import article
+from tasks.collect.web_page import page_markdown
 from tasks.config import CollectConfig
 from tasks.markdown import parse
 from tasks.records import Document, Reason, Reject, StageError, digest
@@ -64,7 +64,7 @@ class Intake:
             return self.reject(doc_id, Reason.UNREADABLE, f"{name}: not UTF-8 at byte {e.start}")
         if given.format != "markdown":
             try:
-                text = to_markdown(article(text) if given.format == "html" else text, given.format)
+                text = page_markdown(text) if given.format == "html" else to_markdown(text, given.format)
             except StageError as e:
                 return self.reject(doc_id, Reason.CONVERSION, f"{name}: {e}")
             if len(text) > MAX_BYTES:

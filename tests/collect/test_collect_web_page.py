@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tasks.collect.clean import normalise
-from tasks.collect.pandoc import to_markdown
-from tasks.collect.web_page import article
+from tasks.collect.web_page import article, page_markdown
 
 
 def markdown(html: str) -> str:
-    return normalise(to_markdown(article(f"<html><head><title>t</title></head><body>{html}</body></html>"), "html"))
+    return normalise(page_markdown(f"<html><head><title>t</title></head><body>{html}</body></html>"))
 
 
 def formula(tex: str, display: str = "") -> str:
@@ -35,7 +34,24 @@ def test_code_keeps_its_lines_and_its_language() -> None:
 
 
 def test_blocks_of_code_stay_apart() -> None:
-    assert markdown("<pre>a</pre><pre>b</pre>") == "    a\n\n``` text\nb\n```\n"
+    assert markdown("<pre>a</pre><pre>b</pre>") == "```\na\n```\n\n```\nb\n```\n"
+
+
+@pytest.mark.parametrize(
+    ("around", "lines"),
+    [
+        ("<blockquote>{}</blockquote>", ["> ```", "> a ::= b", ">   <c>", "> ```"]),
+        ("<ul><li>{}</li></ul>", ["- ```", "  a ::= b", "    <c>", "  ```"]),
+        ("<ol><li>x</li></ol>{}", ["1.  x", "", "```", "a ::= b", "  <c>", "```"]),
+    ],
+)
+def test_code_stands_where_it_stood(around: str, lines: list[str]) -> None:
+    assert markdown(around.format("<pre>a ::= b\n  &lt;c&gt;</pre>")).splitlines() == lines
+
+
+def test_lists_that_follow_each_other_are_one() -> None:
+    html = "<dl><dt>a</dt><dd>b</dd></dl> <dl><dt>c</dt><dd>d</dd></dl><ul><li>e</li></ul><ul><li>f</li></ul>"
+    assert markdown(html) == "a  \nb\n\nc  \nd\n\n- e\n- f\n"
 
 
 def test_tables_become_what_markdown_can_say() -> None:
