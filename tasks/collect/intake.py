@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tasks.collect.clean import accept, cut, normalise
 from tasks.collect.language import detect
+from tasks.collect.latex import convert as latex
 from tasks.collect.markup import nodes
 from tasks.collect.mask import mask
 from tasks.collect.pandoc import to_markdown
@@ -59,7 +60,7 @@ class Intake:
             return self.reject(doc_id, Reason.UNREADABLE, f"{name}: not UTF-8 at byte {e.start}")
         if given.format != "markdown":
             try:
-                text = to_markdown(article(text) if given.format == "html" else text, given.format)
+                text = latex.to_markdown(text) if given.format == "latex" else to_markdown(article(text), "html")
             except StageError as e:
                 return self.reject(doc_id, Reason.CONVERSION, f"{name}: {e}")
             if len(text) > MAX_BYTES:
