@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from tasks.collect.benchmark import Benchmark, open_benchmark
 from tasks.collect.clean import accept, cut, normalise
 from tasks.collect.language import detect
+from tasks.collect.latex import convert as latex
 from tasks.collect.markup import nodes
 from tasks.collect.mask import mask
-from tasks.collect.pandoc import to_markdown
 from tasks.collect.source import Original
 from tasks.collect.web_page import page_markdown
 from tasks.config import CollectConfig
@@ -64,7 +64,7 @@ class Intake:
             return self.reject(doc_id, Reason.UNREADABLE, f"{name}: not UTF-8 at byte {e.start}")
         if given.format != "markdown":
             try:
-                text = page_markdown(text) if given.format == "html" else to_markdown(text, given.format)
+                text = latex.to_markdown(text) if given.format == "latex" else page_markdown(text)
             except StageError as e:
                 return self.reject(doc_id, Reason.CONVERSION, f"{name}: {e}")
             if len(text) > MAX_BYTES:

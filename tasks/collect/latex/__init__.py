@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tasks.collect.latex.archive import texts_in
+from tasks.collect.latex.chapters import parts
 from tasks.collect.latex.error import LatexError
 from tasks.collect.latex.flatten import flatten
 from tasks.collect.latex.main_file import find_main
 
-__all__ = ["LatexError", "flatten_archive", "flatten_files"]
+__all__ = ["LatexError", "flatten_archive", "flatten_files", "parts"]
 
 
 def flatten_archive(raw: bytes) -> str:

@@ -107,7 +107,7 @@ def _unpack(stream: _Bounded) -> dict[str, bytes]:
                 if number >= MAX_MEMBERS:
                     raise LatexError(f"more than {MAX_MEMBERS} files in the archive")
                 name = _name(member)
-                if not member.isreg() or not _is_text(name):
+                if not member.isreg() or not is_text(name):
                     continue
                 total += member.size
                 if member.size > MAX_TEXT or total > MAX_TEXTS:
@@ -144,7 +144,8 @@ def _name(member: tarfile.TarInfo) -> str:
     return str(path)
 
 
-def _is_text(name: str) -> bool:
+def is_text(name: str) -> bool:
+    """Whether a document can consist of a file with this path."""
     path = PurePosixPath(name)
     junk = any(part.startswith((".", "__MACOSX")) for part in path.parts)
     return not junk and (path.suffix.lower() in TEXTS or README.fullmatch(name) is not None)

@@ -11,13 +11,13 @@ from tasks.collect.latex.archive import MAX_TEXT
 from tasks.collect.latex.definitions import definitions
 from tasks.collect.latex.encoding import check, declared, decode
 from tasks.collect.latex.error import LatexError, shown
-from tasks.collect.latex.pieces import outside_code, pieces, without_comments
+from tasks.collect.latex.pieces import outside_code, pieces, plain_code, without_comments
 
 MAX_DEPTH = 15
 MAX_INCLUDES = 1_000
 _INCLUDE = re.compile(
     r"\\(?P<one>input|include|subfile|subfileinclude|InputIfFileExists|loadglsentries)(?![A-Za-z@])\s*"
-    r"(?:\{(?P<braced>[^{}]*)\}|(?P<bare>[^\s{}\\%$&#\[\]]+))"
+    r"(?:\{(?P<braced>[^{}]*)\}|(?P<bare>(?:\|\"|[\w./~\"-])[^\s{}\\%$&#\[\]|]*))"
     r"|\\(?P<two>(?:sub)?(?:import|inputfrom|includefrom))\*?\s*\{(?P<folder>[^{}]*)\}\s*\{(?P<name>[^{}]*)\}"
     r"|\\(?P<read>lstinputlisting|verbatiminput\*?|(?:B|L)?VerbatimInput|inputminted|openin|closein|csvautotabular"
     r"|csvreader|DTLloaddb|tabinput|pgfplotstableread|includepdf|embedfile|attachfile|bibliography|addbibresource"
@@ -35,6 +35,7 @@ class _Flattening:
     files: Mapping[str, bytes]
     main: str
     usual: tuple[str, ...]
+    head: str = ""
     included: int = 0
     length: int = 0
     packages: set[str] = field(default_factory=set)
@@ -48,7 +49,9 @@ class _Flattening:
         self.included += 1
         if self.included > MAX_INCLUDES:
             raise LatexError(f"{shown(path)}: more than {MAX_INCLUDES} files are included")
-        text = without_comments(decode(self.files[path], path, self.usual))
+        text = decode(self.files[path], path, self.usual)
+        self.head = self.head or text
+        text = without_comments(plain_code(text, self.head))
         check(text, path)
         text = _cut(text, _STOP, keep=False)
         text = _body(text) if above else _cut(text, _END, keep=True)
@@ -70,7 +73,7 @@ class _Flattening:
             return ""
         folder, name = found["folder"] or "", found["braced"] or found["bare"] or found["name"] or ""
         name = name.strip().strip('"').strip()
-        if not name or "#" in name:  # in a definition
+        if not name or "#" in name or "\\" in name:  # in a definition
             return ""
         _check_path(folder, path)
         _check_path(name, path)
@@ -116,7 +119,7 @@ def flatten(files: Mapping[str, bytes], main: str) -> str:
 
 
 def _check_path(name: str, path: str) -> None:
-    if name.startswith(("/", "~", "|", "\\")) or re.match(r"[A-Za-z]:[\\/]", name) or "|" in name:
+    if name.startswith(("/", "~")) or re.match(r"[A-Za-z]:[\\/]", name) or "|" in name:
         raise LatexError(f"{shown(path)}: asks for {shown(name)}, which is no file of the document")
     depth = len(posixpath.dirname(path).split("/")) if "/" in path else 0
     climbs = posixpath.normpath(name).split("/").count("..")

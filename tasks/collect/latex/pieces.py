@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator
 from typing import Literal
@@ -17,6 +18,13 @@ _OPENER = re.compile(
     r"%|\\begin\s*\{([A-Za-z]+\*?)\}|\\(?:verb|lstinline|mintinline)(?![A-Za-z])|\\(?:url|nolinkurl|path|href)\s*\{|\\.",
     re.DOTALL,
 )
+_PLACE = re.compile("\0(\\d+)\0")
+_OWN = re.compile(
+    r"\\(?:lstnewenvironment|newtcblisting|DeclareTCBListing|NewTCBListing)(?:\[[^\]\n]*\])?\{([A-Za-z]+\*?)\}"
+    r"|\\(?:DefineVerbatimEnvironment|CustomVerbatimEnvironment)\{([A-Za-z]+\*?)\}"
+)
+# classes in which `|code|` is code
+_SHORT_CLASS = re.compile(r"\\documentclass\s*(?:\[[^\]]*\])?\s*\{(?:ltxdoc|ltxguide|amsdtx|amsldoc)\}")
 _INLINE = re.compile(r"\\verb\*?([^A-Za-z\s*])[^\n]*?\1")
 _LISTING = re.compile(
     r"\\(?:lstinline|mintinline)(?:\[[^\]\n]*\])?(?:\{[A-Za-z+]+\}(?=[^A-Za-z\s]))?(?:\{[^{}\n]*\}|([^A-Za-z\s{])[^\n]*?\1)"
@@ -93,15 +101,29 @@ def _is_hidden(text: str, start: int) -> bool:
 
 
 def outside_code(text: str, change: Callable[[str], str]) -> str:
-    """The text with a change made to all that is neither code nor comment, piece by piece."""
-    return "".join(change(text[a:b]) if kind == "text" else text[a:b] for kind, a, b in pieces(text))
+    """The text with a change made to all that is neither code nor comment; the change sees NULs in their place."""
+    kept: list[str] = []
+    shown: list[str] = []
+    for kind, start, end in pieces(text):
+        if kind == "text":
+            shown.append(text[start:end])
+        else:
+            shown.append(f"\0{len(kept)}\0")
+            kept.append(text[start:end])
+    return _PLACE.sub(lambda m: kept[int(m[1])], change("".join(shown)))
 
 
-def long_verbs(text: str) -> str:
-    """The text with `|code|` written as `\\verb|code|`, where the document makes `|` short for it."""
-    marks = {m[1] or m[2] for m in _SHORT.finditer(text)} - {"\\", "%", "{", "}"}
+def plain_code(text: str, document: str) -> str:
+    """The text with what its document defines as code called `verbatim`, or `\\verb` where that is a pair of marks."""
+    for name in sorted({m[1] or m[2] for m in _OWN.finditer(document)}):
+        begin = re.compile(r"\\begin\s*\{" + re.escape(name) + r"\}(?:\[[^\]\n]*\]|\{[^{}\n]*\})*")
+        text = begin.sub(r"\\begin{verbatim}", text).replace(f"\\end{{{name}}}", "\\end{verbatim}")
+    marks = {m[1] or m[2] for m in _SHORT.finditer(document)} - {"\\", "%", "{", "}"}
+    if _SHORT_CLASS.search(document):
+        marks.add("|")
+    text = _SHORT.sub("", text)
     for mark in sorted(marks):
         body = re.escape(mark)
         short = re.compile(rf"(?<!\\){body}([^{body}\n]*){body}")
-        text = outside_code(_SHORT.sub("", text), lambda part, s=short, m=mark: s.sub(rf"\\verb{m}\1{m}", part))  # type: ignore[misc]
+        text = outside_code(text, functools.partial(short.sub, rf"\\verb{mark}\1{mark}"))
     return text

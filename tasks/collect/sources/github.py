@@ -1,37 +1,27 @@
-"""GitHub: the Markdown of repositories, whose licence allows it, at the commit where their default branch stands."""
+"""GitHub: Markdown or LaTeX of repositories whose licence allows it, at the commit of their default branch."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from threading import Lock
-from typing import Any, ClassVar
+from typing import ClassVar, Literal
 
-import httpx
-from github import Auth, Github
-from github.Repository import Repository
-from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester
 from pydantic import Field
 
 from tasks.collect import source
-from tasks.collect.fetch import Fetcher, Manners
-from tasks.collect.fetch.answers import is_json
-from tasks.collect.fetch.cache import RETRIEVED
-from tasks.collect.fetch.requests_adapter import Adapter
+from tasks.collect.fetch import Fetcher
+from tasks.collect.github_api import Files, Found, connect
 from tasks.collect.intake import MAX_BYTES
-from tasks.collect.secret import secret
+from tasks.collect.latex import LatexError, flatten_files, parts
+from tasks.collect.latex.archive import MAX_TEXT, MAX_TEXTS, is_text
+from tasks.collect.latex.main_file import find_main
 from tasks.collect.source import Original, missing, understood
 from tasks.config import CollectConfig
 from tasks.licences import may_publish
 from tasks.records import Reason, Reject, StageError, digest
 
-TOKEN = "GITHUB_TOKEN"
-_NAMED_BY_CONTENT = re.compile(r"/git/(blobs|trees)/([0-9a-f]{40})\b")
+MAX_FILES = 400  # of LaTeX, in one repository
 _MARKDOWN = re.compile(r"\.(md|markdown)$", re.IGNORECASE)
-_LICENCE_FILE = re.compile(r"(licen[cs]e|copying)[^/]*", re.IGNORECASE)
 # folders and files that hold no prose, or prose that is the same everywhere
 _DULL = re.compile(
     r"(^|/)(\.[^/]+|node_modules|vendor|third[_-]party|tests?|__tests__|fixtures?|templates?)/"
@@ -45,29 +35,19 @@ _LANGUAGES = "ar|cs|de|en|es|fa|fr|he|hi|id|it|ja|ko|nl|pl|pt|ru|th|tr|uk|vi|zh"
 _LANGUAGE = re.compile(rf"(?:^|/)(?:[^/]*[._])?({_LANGUAGES})(?:[-_][a-z]{{2,4}})?(?:/|\.md$)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A repository at one commit; of its tree, the part under `folder` is wanted."""
-
-    name: str
-    folder: str
-    repository: Repository
-    license: str
-    commit: str
-    tree: str
-
-
 class Source(source.Source):
     """Repositories as `owner/name`, or `owner/name:folder` for one folder of it."""
 
     online: ClassVar[bool] = True
     repositories: tuple[str, ...] = Field(min_length=1)
     language: str = Field("", description="Files in any other language are rejects; empty takes all")
-    files: int = Field(15, ge=1, description="Most files of one repository, those rich in content first")
+    format: Literal["markdown", "latex"] = Field("markdown", description="latex: one document, by chapters if large")
+    files: int = Field(15, ge=1, description="Most texts of one repository, those rich in content first")
     translations: dict[str, str] = Field({}, description="Repository -> the one that it translates: one family")
 
     def plan(self) -> list[str]:
-        return [f"github.com/{name}, at most {self.files} files" for name in self.repositories]
+        what = "files" if self.format == "markdown" else "chapters of its LaTeX"
+        return [f"github.com/{name}, at most {self.files} {what}" for name in self.repositories]
 
     def check(self, fetcher: Fetcher) -> Iterator[str | Reject]:
         for found in self._repositories(fetcher):
@@ -84,7 +64,7 @@ class Source(source.Source):
             except StageError as e:
                 yield missing(digest("github", found.name), f"github.com/{found.name}", e)
 
-    def _repositories(self, fetcher: Fetcher) -> Iterator[_Found | Reject]:
+    def _repositories(self, fetcher: Fetcher) -> Iterator[Found | Reject]:
         """The repositories that are there and may be published, where their default branches stand."""
         client = connect(fetcher)
         for entry in self.repositories:
@@ -95,7 +75,7 @@ class Source(source.Source):
                     repository = client.get_repo(name)
                     tip = repository.get_branch(repository.default_branch).commit
                     license = (repository.license and repository.license.spdx_id) or "NOASSERTION"
-                    found = _Found(name, folder, repository, license, tip.sha, tip.commit.tree.sha)
+                    found = Found(name, folder, repository, license, tip.sha, tip.commit.tree.sha)
             except StageError as e:
                 yield missing(digest("github", name), where, e)
                 continue
@@ -105,54 +85,89 @@ class Source(source.Source):
                 detail = f"{where}: {license} is none of the licences that let anybody pass a text on"
                 yield Reject("collect", Reason.LICENCE, digest("github", name), detail=detail)
 
-    def _files(self, found: _Found) -> Iterator[Original | Reject]:
-        name, repository, license = found.name, found.repository, found.license
-        where = f"github.com/{name}"
-        tree = repository.get_git_tree(found.tree, recursive=True)
-        blobs = {e.path: (e.sha, e.size or 0) for e in tree.tree if e.type == "blob"}
-        whole = not tree.raw_data.get("truncated")
-        at = f"https://{where}/blob/{found.commit}"
-        stated = next((path for path in sorted(blobs) if _LICENCE_FILE.fullmatch(path)), "")
-        evidence = f"{at}/{stated}, as GitHub reads it" if stated else "GitHub's record of the repository"
-        below = f"{found.folder}/" if found.folder else ""
-        paths = ranked([path for path in blobs if path.startswith(below)], self.language)
-        if not paths and whole:
-            there = any(path.startswith(below) for path in blobs)
-            what = "no Markdown that is wanted" if there else "no such folder, or an empty one"
-            detail = f"{where}{f'/{found.folder}' if below else ''}: {what}"
-            yield Reject("collect", Reason.GONE, digest("github", name, found.folder), detail=detail)
-        if len(paths) > self.files or not whole:
-            listed = f"{len(paths)} files of Markdown" + ("" if whole else ", in the part that GitHub lists")
-            detail = f"{where}: {listed}; {self.files} are taken"
-            yield Reject("collect", Reason.SOURCE_CAP, digest("github", name), detail=detail)
-        for path in paths[: self.files]:
-            sha, size = blobs[path]
-            doc_id, shown = digest("github", name, path), f"{where}/{path}"
+    def _files(self, found: Found) -> Iterator[Original | Reject]:
+        there = found.files()
+        wanted = ranked(list(there.blobs), self.language) if self.format == "markdown" else texts(list(there.blobs))
+        what = "Markdown" if self.format == "markdown" else "LaTeX"
+        if not wanted and there.whole:
+            why = f"no {what} that is wanted" if there.blobs else "no such folder, or an empty one"
+            detail = f"{found.where}{f'/{found.folder}' if found.folder else ''}: {why}"
+            yield Reject("collect", Reason.GONE, digest("github", found.name, found.folder), detail=detail)
+        most = self.files if self.format == "markdown" else MAX_FILES
+        if len(wanted) > most or not there.whole:
+            listed = f"{len(wanted)} files of {what}" + ("" if there.whole else ", in the part that GitHub lists")
+            detail = f"{found.where}: {listed}; {most} are taken"
+            yield Reject("collect", Reason.SOURCE_CAP, digest("github", found.name), detail=detail)
+        read = self._markdown if self.format == "markdown" else self._latex
+        if wanted:
+            yield from read(found, there, wanted[:most])
+
+    def _markdown(self, found: Found, there: Files, paths: Sequence[str]) -> Iterator[Original | Reject]:
+        """Every file as a text of its own."""
+        for path in paths:
+            sha, size = there.blobs[path]
             if size > MAX_BYTES:
-                detail = f"{shown}: {size} bytes; at most {MAX_BYTES} are read"
-                yield Reject("collect", Reason.TOO_LONG, doc_id, detail=detail)
+                yield _too_long(found, path, size, MAX_BYTES)
                 continue
             try:
-                with understood(shown):
-                    blob = repository.get_git_blob(sha)
-                    raw, retrieved = base64.b64decode(blob.content), str(blob.raw_headers.get(RETRIEVED, ""))
+                raw, retrieved = found.read(path, sha)
             except StageError as e:
-                yield missing(doc_id, shown, e)
+                yield missing(digest("github", found.name, path), f"{found.where}/{path}", e)
                 continue
-            yield Original(
-                raw,
-                shown,
-                doc_id=doc_id,
-                source=self.kind,
-                family=f"github.com/{self.translations.get(name, name)}",
-                url=f"{at}/{path}",
-                revision=sha,
-                license=license,
-                evidence=evidence,
-                attribution=f"the contributors of {name}, {at}/{path}, {license}",
-                retrieved=retrieved,
-                language=self.language,
+            yield self._original(found, there, raw, path, sha, retrieved)
+
+    def _latex(self, found: Found, there: Files, paths: Sequence[str]) -> Iterator[Original | Reject]:
+        """The document of the files together, a large one by chapters. Without one of its files it is a gap."""
+        raws: dict[str, bytes] = {}
+        retrieved, left = "", MAX_TEXTS
+        for path in paths:
+            sha, size = there.blobs[path]
+            if size > min(MAX_TEXT, left):
+                yield _too_long(found, path, size, min(MAX_TEXT, left))
+                continue
+            left -= size
+            raws[path], retrieved = found.read(path, sha)
+        folder = f"{found.where}/{found.folder}".rstrip("/")
+        try:
+            main = find_main(raws)
+            chapters = parts(flatten_files(raws, main), self.files)
+        except LatexError as e:
+            yield Reject(
+                "collect", Reason.CONVERSION, digest("github", found.name, found.folder), detail=f"{folder}: {e}"
             )
+            return
+        revision = digest(*(there.blobs[path][0] for path in sorted(raws)), length=40)
+        for title, text in chapters:
+            name = f"{main}#{title}" if title else main
+            yield self._original(found, there, text.encode(), name, revision, retrieved)
+
+    def _original(self, found: Found, there: Files, raw: bytes, path: str, revision: str, retrieved: str) -> Original:
+        url = f"{found.at}/{path.partition('#')[0]}"
+        return Original(
+            raw,
+            f"{found.where}/{path}",
+            doc_id=digest("github", found.name, path),
+            source=self.kind,
+            family=f"github.com/{self.translations.get(found.name, found.name)}",
+            url=url,
+            revision=revision,
+            license=found.license,
+            evidence=there.evidence,
+            attribution=f"the contributors of {found.name}, {url}, {found.license}",
+            retrieved=retrieved,
+            language=self.language,
+            format=self.format,
+        )
+
+
+def _too_long(found: Found, path: str, size: int, most: int) -> Reject:
+    detail = f"{found.where}/{path}: {size} bytes; at most {most} are read"
+    return Reject("collect", Reason.TOO_LONG, digest("github", found.name, path), detail=detail)
+
+
+def texts(paths: Sequence[str]) -> list[str]:
+    """The texts of LaTeX among these paths, those near the root first."""
+    return sorted(filter(is_text, paths), key=lambda path: (path.count("/"), path))
 
 
 def ranked(paths: Sequence[str], language: str) -> list[str]:
@@ -172,49 +187,3 @@ def ranked(paths: Sequence[str], language: str) -> list[str]:
         kind = 0 if readme and not depth else 1 if _RICH.search(path) else 2 if readme else 3
         found.append((language not in named, kind, depth, path))
     return [path for *_, path in sorted(found)]
-
-
-def _problem(response: httpx.Response) -> str:
-    """Everything is JSON with what the call is made for, and blobs are what their name says."""
-    if problem := is_json(response):
-        return problem
-    answer, path = response.json(), response.request.url.path
-    kinds = {"/git/blobs/": "content", "/git/trees/": "tree", "/branches/": "commit", "/repos/": "full_name"}
-    key = next((key for part, key in kinds.items() if part in path), None)
-    if not isinstance(answer, dict) or (key and key not in answer):
-        return f"JSON without {key}"
-    named = _NAMED_BY_CONTENT.search(path)
-    if named and named[1] == "blobs":
-        try:
-            raw = base64.b64decode(answer["content"])
-        except (TypeError, ValueError):
-            return "no base64"
-        if hashlib.sha1(b"blob %d\0" % len(raw) + raw).hexdigest() != named[2]:
-            return "another blob than the one that was asked for"
-    return ""
-
-
-MANNERS = Manners(
-    pace=0.1,
-    check=_problem,
-    fixed=_NAMED_BY_CONTENT,
-    remedy=f"check that it exists and that the token in {TOKEN} (or the Secret block github-token) may read it",
-)
-_INJECTING = Lock()
-
-
-def connect(fetcher: Fetcher) -> Github:
-    """PyGithub, whose every request goes through a fetcher."""
-
-    class Polite(HTTPSRequestsConnectionClass):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            self.session.mount("https://", Adapter(fetcher, MANNERS))
-
-    token = secret(TOKEN)
-    with _INJECTING:  # the class that a client connects with is settled when the client is made
-        Requester.injectConnectionClasses(HTTPRequestsConnectionClass, Polite)
-        try:
-            return Github(auth=Auth.Token(token) if token else None, retry=None, seconds_between_requests=0)
-        finally:
-            Requester.resetConnectionClasses()
