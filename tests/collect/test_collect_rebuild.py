@@ -37,22 +37,29 @@ def documents(world: World) -> dict[str, Document]:
 def test_faults_on_a_third_of_the_calls_lose_nothing_and_the_second_run_repeats_nothing(
     world: World, home: Path
 ) -> None:
-    quiet, _ = world.collect()
+    quiet, rejects = world.collect()
     clean = world.calls()
+    assert (len(quiet), rejects) == (11, [])
     faults = [Fault(503), Fault(kind="reset"), Fault(429, {"retry-after": "3"}), Fault(kind="truncate")]
     for service in world.services.values():
         service.faults.every(3, *faults)
         service.calls.clear()
     Folder(f"{home}/answers").delete()
-    assert world.collect()[0] == quiet
+    assert world.collect() == (quiet, [])
+    met = [call for service in world.services.values() for call in service.calls if call.fault]
     assert world.calls() > clean
+    assert len(met) == sum(len(service.calls) // 3 for service in world.services.values())
+    assert {fault.kind for fault in faults} == {call.fault.kind for call in met if call.fault}
     for service in world.services.values():
         service.faults.clear()
         service.calls.clear()
     assert world.collect()[0] == quiet
     asked = [call.target for service in world.services.values() for call in service.calls]
-    assert not [target for target in asked if "/blobs/" in target or "/trees/" in target or "/revision/" in target]
-    assert len(asked) == 8, "two calls a repository, one for fifty articles of a language"
+    whole = ("/blobs/", "/trees/", "/revision/", "/src/")
+    assert not [target for target in asked if any(part in target for part in whole)]
+    assert len(asked) == 13, (
+        "two calls a repository, one for fifty articles, one for a hundred papers and their records"
+    )
 
 
 def test_a_document_says_where_it_is_from(world: World) -> None:
@@ -97,12 +104,12 @@ def test_an_outage_uses_what_was_had_before(world: World) -> None:
     done = collect_stage(world.config, *take_snapshots(world.config, fetcher))
     assert done.reused
     assert len(read_documents(Folder(done.uri))) == len(before)
-    assert fetcher.stale.keys() == {"api.github.com", "en.wikipedia.org", "ja.wikipedia.org"}
+    assert fetcher.stale.keys() == set(world.config.mirrors)
 
 
 def test_a_source_that_is_down_is_a_gap_unless_it_is_required(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.services["wikipedia"].faults.always(Fault(503))
-    repositories, *_, english_articles, japanese = take_snapshots(world.config, world.fetcher())
+    repositories, _, english_articles, japanese, *_ = take_snapshots(world.config, world.fetcher())
     assert (repositories.counts["texts"], repositories.counts["gaps"]) == (3, 0)
     assert (english_articles.counts["gaps"], japanese.counts["gaps"]) == (2, 1)
     assert "'wikipedia-en': 2 of its texts were not had this time" in caplog.text
@@ -118,10 +125,10 @@ def test_a_source_that_breaks_off_is_a_gap_and_the_others_go_on(world: World, mo
 
     monkeypatch.setattr(github.Source, "read", read)
     originals, rejects = world.collect()
-    assert len(originals) == 4
+    assert len(originals) == 7
     assert [(r.reason, r.detail) for r in rejects] == [
         (Reason.UNREACHABLE, f"{name}: broke off after 1 texts (RuntimeError: the client has a bug)")
-        for name in ("github", "github-ja")
+        for name in ("github", "github-ja", "github-latex")
     ]
     config = world.config.model_copy(update={"required": ("github-ja",)})
     with pytest.raises(StageError, match=r"'github-ja' is required, .* the client has a bug"):
@@ -139,7 +146,7 @@ def test_a_required_source_is_one_of_the_sources_and_has_texts(world: World) -> 
         StageError, match=r"'github-ja' is required, and has no texts: github\.com/acme/docs-ja: .* 404"
     ):
         requiring("github-ja").collect()
-    assert len(requiring("github").collect()[0]) == 6
+    assert len(requiring("github").collect()[0]) == 10
 
 
 def test_the_funnel_tells_sources_and_reasons(world: World) -> None:
@@ -158,8 +165,10 @@ def test_the_funnel_tells_sources_and_reasons(world: World) -> None:
         "github-ja": {"documents": 1},
         "wikipedia-en": {"documents": 2, "gone": 1},
         "wikipedia-ja": {"documents": 1},
+        "github-latex": {"documents": 1},
+        "arxiv": {"documents": 3},
     }
-    assert done.counts["documents"] == 20
+    assert done.counts["documents"] == 24
     details = {r["reason"]: r["detail"] for r in Folder(done.uri).read_rejects()}
     assert details["licence"].startswith("github.com/acme/closed: NOASSERTION")
     assert details["source_cap"] == "github.com/acme/free: 22 files of Markdown; 15 are taken"
@@ -233,7 +242,7 @@ def test_the_token_is_sent_to_github_and_written_nowhere(
     assert "GITHUB_TOKEN" in rejects[0].detail
     monkeypatch.setenv("GITHUB_TOKEN", "ghp_secret")
     originals, rejects = world.collect()
-    assert len(originals) == 7
+    assert len(originals) == 11
     assert rejects == []
     assert not [path for path in home.rglob("*") if path.is_file() and b"ghp_secret" in path.read_bytes()]
     assert "ghp_secret" not in caplog.text
@@ -241,18 +250,18 @@ def test_the_token_is_sent_to_github_and_written_nowhere(
 
 
 def test_the_projects_own_catalogue_is_as_rich_as_it_says() -> None:
-    names = ("github-en", "github-ja", "wikipedia-en", "wikipedia-ja")
+    names = ("github-en", "github-ja", "wikipedia-en", "wikipedia-ja", "arxiv", "github-latex")
     plans = {n: list(s.plan()) for n, s in open_sources(CollectConfig(sources=names)).items()}
-    assert {n: len(p) >= least for (n, p), least in zip(plans.items(), (28, 13, 20, 25), strict=True)} == dict.fromkeys(
-        names, True
-    )
+    assert {
+        n: len(p) >= least for (n, p), least in zip(plans.items(), (28, 13, 20, 25, 10, 15), strict=True)
+    } == dict.fromkeys(names, True)
     assert all(len(plan) == len(set(plan)) for plan in plans.values())
 
 
 @pytest.mark.parametrize(
     ("entry", "problem"),
     [
-        ("[x]\nkind = 'gopher'", r"x: kind is 'gopher'; choose from corpus, folder, github, wikipedia"),
+        ("[x]\nkind = 'gopher'", r"x: kind is 'gopher'; choose from arxiv, corpus, folder, github, wikipedia"),
         ("[x]\nkind = 'github'", r"x: repositories: Field required"),
         ("[x]\nkind = 'github'\nrepositories = ['a/b']\nfile = 3", r"x: file: Extra inputs"),
         ("[y]\nkind = 'github'", r"no source 'x'; there are corpus, folder, y"),
