@@ -67,7 +67,7 @@ end
 
 local function bracketed(inner, first)
   local out = pandoc.Inlines(inner)
-  local plain = first:find "^%w%w"
+  local plain = first:find "^%w[%w_:.-]"
   out:insert(1, plain and pandoc.RawInline("markdown", "[") or pandoc.Str "[")
   out:insert(plain and pandoc.RawInline("markdown", "]") or pandoc.Str "]")
   return out

@@ -65,7 +65,7 @@ def _caption(groups: Groups, start: int, end: int) -> str:
 
 
 def simple_tables(text: str) -> str:
-    """The text with tables as `tabular` or `longtable`, their columns left, centred or right, their cells of one line."""
+    """The text with tables as `tabular` or `longtable`, columns left, centred or right, cells of one line."""
     text = _one_line_cells(text)
     groups, position = Groups(text), 0
     out: list[str] = []
