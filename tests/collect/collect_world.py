@@ -33,9 +33,6 @@ It follows from $a^2 + b^2 = c^2$ that there is nothing more to say of it, and s
 \end{{document}}
 """
 
-THESIS = LATEX.format("Thesis").replace("\\end{document}", "\\input{parts/words}\n\\end{document}").encode()
-WORDS = b"\\subsection{Words}\nAnd here are some more words, which stand in another file than those before them.\n"
-
 CATALOGUE = """
 [github]
 kind = "github"
@@ -58,16 +55,11 @@ kind = "wikipedia"
 language = "ja"
 articles = ["コンパイラ"]
 
-[github-latex]
-kind = "github"
-format = "latex"
-repositories = ["acme/thesis"]
-
 [arxiv]
 kind = "arxiv"
 categories = ["cs.CL"]
 """
-SOURCES = ("github", "github-ja", "wikipedia-en", "wikipedia-ja", "github-latex", "arxiv")
+SOURCES = ("github", "github-ja", "wikipedia-en", "wikipedia-ja", "arxiv")
 
 
 def english(title: str) -> bytes:
@@ -124,7 +116,6 @@ def serve_world(folder: Path) -> Iterator[World]:
                 {"README.md": english("Docs"), "docs/guide.md": english("Guide"), "LICENSE": b"MIT"}
             ),
             "acme/other": Repository({"README.md": english("Other")}, license="Apache-2.0"),
-            "acme/thesis": Repository({"main.tex": THESIS, "parts/words.tex": WORDS}),
             "acme/docs-ja": Repository({"README.md": JAPANESE.format("文書").encode()}),
         }
     )

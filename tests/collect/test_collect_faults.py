@@ -187,4 +187,4 @@ def test_a_licence_that_github_does_not_know_is_none(world: World) -> None:
     world.services["github"].faults.always(Fault(200, JSON, answer), "/repos/acme/other?")
     originals, (reject,) = world.collect()
     assert reject.reason is Reason.LICENCE
-    assert len(originals) == 10
+    assert len(originals) == 9

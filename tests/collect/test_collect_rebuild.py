@@ -39,7 +39,7 @@ def test_faults_on_a_third_of_the_calls_lose_nothing_and_the_second_run_repeats_
 ) -> None:
     quiet, rejects = world.collect()
     clean = world.calls()
-    assert (len(quiet), rejects) == (11, [])
+    assert (len(quiet), rejects) == (10, [])
     faults = [Fault(503), Fault(kind="reset"), Fault(429, {"retry-after": "3"}), Fault(kind="truncate")]
     for service in world.services.values():
         service.faults.every(3, *faults)
@@ -57,7 +57,7 @@ def test_faults_on_a_third_of_the_calls_lose_nothing_and_the_second_run_repeats_
     asked = [call.target for service in world.services.values() for call in service.calls]
     whole = ("/blobs/", "/trees/", "/revision/", "/src/")
     assert not [target for target in asked if any(part in target for part in whole)]
-    assert len(asked) == 13, (
+    assert len(asked) == 11, (
         "two calls a repository, one for fifty articles, one for a hundred papers and their records"
     )
 
@@ -128,7 +128,7 @@ def test_a_source_that_breaks_off_is_a_gap_and_the_others_go_on(world: World, mo
     assert len(originals) == 7
     assert [(r.reason, r.detail) for r in rejects] == [
         (Reason.UNREACHABLE, f"{name}: broke off after 1 texts (RuntimeError: the client has a bug)")
-        for name in ("github", "github-ja", "github-latex")
+        for name in ("github", "github-ja")
     ]
     config = world.config.model_copy(update={"required": ("github-ja",)})
     with pytest.raises(StageError, match=r"'github-ja' is required, .* the client has a bug"):
@@ -146,7 +146,7 @@ def test_a_required_source_is_one_of_the_sources_and_has_texts(world: World) -> 
         StageError, match=r"'github-ja' is required, and has no texts: github\.com/acme/docs-ja: .* 404"
     ):
         requiring("github-ja").collect()
-    assert len(requiring("github").collect()[0]) == 10
+    assert len(requiring("github").collect()[0]) == 9
 
 
 def test_the_funnel_tells_sources_and_reasons(world: World) -> None:
@@ -165,10 +165,9 @@ def test_the_funnel_tells_sources_and_reasons(world: World) -> None:
         "github-ja": {"documents": 1},
         "wikipedia-en": {"documents": 2, "gone": 1},
         "wikipedia-ja": {"documents": 1},
-        "github-latex": {"documents": 1},
         "arxiv": {"documents": 3},
     }
-    assert done.counts["documents"] == 24
+    assert done.counts["documents"] == 23
     details = {r["reason"]: r["detail"] for r in Folder(done.uri).read_rejects()}
     assert details["licence"].startswith("github.com/acme/closed: NOASSERTION")
     assert details["source_cap"] == "github.com/acme/free: 22 files of Markdown; 15 are taken"
@@ -242,7 +241,7 @@ def test_the_token_is_sent_to_github_and_written_nowhere(
     assert "GITHUB_TOKEN" in rejects[0].detail
     monkeypatch.setenv("GITHUB_TOKEN", "ghp_secret")
     originals, rejects = world.collect()
-    assert len(originals) == 11
+    assert len(originals) == 10
     assert rejects == []
     assert not [path for path in home.rglob("*") if path.is_file() and b"ghp_secret" in path.read_bytes()]
     assert "ghp_secret" not in caplog.text
@@ -250,10 +249,10 @@ def test_the_token_is_sent_to_github_and_written_nowhere(
 
 
 def test_the_projects_own_catalogue_is_as_rich_as_it_says() -> None:
-    names = ("github-en", "github-ja", "wikipedia-en", "wikipedia-ja", "arxiv", "github-latex")
+    names = ("github-en", "github-ja", "wikipedia-en", "wikipedia-ja", "arxiv")
     plans = {n: list(s.plan()) for n, s in open_sources(CollectConfig(sources=names)).items()}
     assert {
-        n: len(p) >= least for (n, p), least in zip(plans.items(), (28, 13, 20, 25, 10, 15), strict=True)
+        n: len(p) >= least for (n, p), least in zip(plans.items(), (28, 13, 20, 25, 10), strict=True)
     } == dict.fromkeys(names, True)
     assert all(len(plan) == len(set(plan)) for plan in plans.values())
 
