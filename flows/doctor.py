@@ -74,7 +74,11 @@ def _systems(run: RunConfig) -> str:
 def _tools(_: RunConfig) -> str:
     from tasks.collect.pandoc import pandoc_version
 
-    return f"pandoc {pandoc_version()}"
+    try:
+        return f"pandoc {pandoc_version()}"
+    except OSError as e:
+        problem = str(e).splitlines()[0]
+        raise StageError(f"pandoc cannot be run ({problem}); it comes with pypandoc-binary: run make setup") from None
 
 
 def _services(run: RunConfig) -> str:
@@ -85,8 +89,43 @@ def _services(run: RunConfig) -> str:
     online = [name for name, source in open_sources(run.collect).items() if source.online]
     if not online:
         return "none are asked"
-    token = "a token" if os.environ.get("GITHUB_TOKEN") else "no token in GITHUB_TOKEN: 60 requests an hour"
-    return f"{', '.join(online)} as {fetcher_for(run.collect).identity}; GitHub: {token}"
+    return f"{', '.join(online)} as {fetcher_for(run.collect).identity}"
+
+
+def _tokens(run: RunConfig) -> str:
+    from tasks.collect.sources import open_sources
+
+    told = []
+    if any(source.kind == "github" for source in open_sources(run.collect).values()):
+        without = (
+            "no token in GITHUB_TOKEN: 60 requests an hour, too few for many repositories; make one, without scopes"
+        )
+        told.append("one for GitHub" if os.environ.get("GITHUB_TOKEN") else without)
+    if run.upload.dataset or run.upload.adapter:
+        if not os.environ.get("HF_TOKEN"):
+            raise UsageError("the run uploads, and HF_TOKEN is empty; make a token that may write, and export it")
+        told.append("one for the Hub")
+    return "; ".join(told) or "none are needed"
+
+
+def _reach(run: RunConfig) -> str:
+    """Whether the hosts of a run's sources answer at all; `--sources` asks them for what the run names."""
+    import httpx
+
+    from tasks.collect.fetch import Fetcher, FetchError, Manners
+    from tasks.collect.sources import open_sources
+
+    asked = Fetcher(run.collect.contact, None, run.collect.mirrors, tries=1, seconds=10)
+    hosts = dict.fromkeys(host for source in open_sources(run.collect).values() for host in source.hosts())
+    for host in hosts:
+        try:
+            asked.ask(httpx.Request("GET", f"https://{host}/"), Manners(pace=0, check=lambda _: ""))
+        except FetchError as e:
+            if not e.status:  # a refusal is an answer
+                raise StageError(
+                    f"{e}; check network and proxy, or name what answers in its place in collect.mirrors"
+                ) from None
+    return ", ".join(hosts) or "nothing is asked"
 
 
 def _device(_: RunConfig) -> str:
@@ -106,6 +145,8 @@ CHECKS: dict[str, Check] = {
     "device": _device,
     "tools": _tools,
     "services": _services,
+    "tokens": _tokens,
+    "reach": _reach,
 }
 
 

@@ -53,6 +53,10 @@ class Source(Config, ABC):
     def plan(self) -> Iterable[str]:
         """What would be read, a line each; asks for nothing."""
 
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts that reading it asks."""
+        return ()
+
     def check(self, fetcher: Fetcher) -> Iterator[str | Reject]:
         """What is there of what the entry names, asked for in as few calls as do; a reject for what is not."""
         yield from self.plan()

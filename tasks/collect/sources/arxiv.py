@@ -75,6 +75,9 @@ class Source(source.Source):
         kept = f"{self.papers} papers are kept in all"
         return [f"arxiv.org/list/{name}/recent, the newest {self.scan} looked at; {kept}" for name in self.categories]
 
+    def hosts(self) -> tuple[str, ...]:
+        return tuple(httpx.URL(address).host for address in (API, OAI))
+
     def check(self, fetcher: Fetcher) -> Iterator[str | Reject]:
         for category in self.categories:
             try:

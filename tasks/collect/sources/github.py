@@ -49,6 +49,9 @@ class Source(source.Source):
         what = "files" if self.format == "markdown" else "chapters of its LaTeX"
         return [f"github.com/{name}, at most {self.files} {what}" for name in self.repositories]
 
+    def hosts(self) -> tuple[str, ...]:
+        return ("api.github.com",)
+
     def check(self, fetcher: Fetcher) -> Iterator[str | Reject]:
         for found in self._repositories(fetcher):
             yield found if isinstance(found, Reject) else f"github.com/{found.name}, {found.license}"

@@ -39,6 +39,9 @@ class Source(source.Source):
         found = [f"{site}/{name}, at most {self.per_category} articles" for name in self.categories]
         return [f"{site}/{title}" for title in self.articles] + found
 
+    def hosts(self) -> tuple[str, ...]:
+        return (f"{self.language}.wikipedia.org",)
+
     def check(self, fetcher: Fetcher) -> Iterator[str | Reject]:
         for found in self._pages(_Wiki(fetcher, self.language)):
             yield found if isinstance(found, Reject) else self._name(str(found["title"]))
