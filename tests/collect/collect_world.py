@@ -24,6 +24,15 @@ JAPANESE = "# {}\n\n" + "このページは日本語で書かれていて、読�
 PAGE = "<h2>{}</h2>" + "<p>An article says in plain English what its readers want to know about it.</p>" * 4
 JAPANESE_PAGE = "<h2>{}</h2>" + "<p>この記事は日本語で書かれていて、読者が知りたいことを詳しく説明しています。</p>" * 8
 
+THESIS = r"""\documentclass{report}
+\newcommand{\half}[1]{\frac{#1}{2}}
+\begin{document}
+\chapter{Method}
+\input{method}
+\end{document}
+"""
+METHOD = r"A thesis says in plain English what was done, and that $\half{x}$ is all of it \cite{knuth}. " * 4
+
 CATALOGUE = """
 [github]
 kind = "github"
@@ -36,6 +45,12 @@ repositories = ["acme/docs-ja"]
 language = "ja"
 translations = { "acme/docs-ja" = "acme/docs" }
 
+[github-latex]
+kind = "github"
+format = "latex"
+repositories = ["acme/thesis:text"]
+language = "en"
+
 [wikipedia-en]
 kind = "wikipedia"
 language = "en"
@@ -46,7 +61,7 @@ kind = "wikipedia"
 language = "ja"
 articles = ["コンパイラ"]
 """
-SOURCES = ("github", "github-ja", "wikipedia-en", "wikipedia-ja")
+SOURCES = ("github", "github-ja", "github-latex", "wikipedia-en", "wikipedia-ja")
 
 
 def english(title: str) -> bytes:
@@ -98,6 +113,9 @@ def serve_world(folder: Path) -> Iterator[World]:
                 {"README.md": english("Docs"), "docs/guide.md": english("Guide"), "LICENSE": b"MIT"}
             ),
             "acme/other": Repository({"README.md": english("Other")}, license="Apache-2.0"),
+            "acme/thesis": Repository(
+                {"text/main.tex": THESIS.encode(), "text/method.tex": METHOD.encode(), "text/f.pdf": b"%PDF"}
+            ),
             "acme/docs-ja": Repository({"README.md": JAPANESE.format("文書").encode()}),
         }
     )
