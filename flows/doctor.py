@@ -97,9 +97,7 @@ def _tokens(run: RunConfig) -> str:
 
     told = []
     if any(source.kind == "github" for source in open_sources(run.collect).values()):
-        without = (
-            "no token in GITHUB_TOKEN: 60 requests an hour, too few for many repositories; make one, without scopes"
-        )
+        without = "no token in GITHUB_TOKEN: 60 requests an hour, few for many repositories; make one, without scopes"
         told.append("one for GitHub" if os.environ.get("GITHUB_TOKEN") else without)
     if run.upload.dataset or run.upload.adapter:
         if not os.environ.get("HF_TOKEN"):

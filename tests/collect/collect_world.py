@@ -33,6 +33,15 @@ It follows from $a^2 + b^2 = c^2$ that there is nothing more to say of it, and s
 \end{{document}}
 """
 
+THESIS = r"""\documentclass{report}
+\newcommand{\half}[1]{\frac{#1}{2}}
+\begin{document}
+\chapter{Method}
+\input{method}
+\end{document}
+"""
+METHOD = r"A thesis says in plain English what was done, and that $\half{x}$ is all of it \cite{knuth}. " * 4
+
 CATALOGUE = """
 [github]
 kind = "github"
@@ -44,6 +53,12 @@ kind = "github"
 repositories = ["acme/docs-ja"]
 language = "ja"
 translations = { "acme/docs-ja" = "acme/docs" }
+
+[github-latex]
+kind = "github"
+format = "latex"
+repositories = ["acme/thesis:text"]
+language = "en"
 
 [wikipedia-en]
 kind = "wikipedia"
@@ -59,7 +74,7 @@ articles = ["コンパイラ"]
 kind = "arxiv"
 categories = ["cs.CL"]
 """
-SOURCES = ("github", "github-ja", "wikipedia-en", "wikipedia-ja", "arxiv")
+SOURCES = ("github", "github-ja", "github-latex", "wikipedia-en", "wikipedia-ja", "arxiv")
 
 
 def english(title: str) -> bytes:
@@ -116,6 +131,9 @@ def serve_world(folder: Path) -> Iterator[World]:
                 {"README.md": english("Docs"), "docs/guide.md": english("Guide"), "LICENSE": b"MIT"}
             ),
             "acme/other": Repository({"README.md": english("Other")}, license="Apache-2.0"),
+            "acme/thesis": Repository(
+                {"text/main.tex": THESIS.encode(), "text/method.tex": METHOD.encode(), "text/f.pdf": b"%PDF"}
+            ),
             "acme/docs-ja": Repository({"README.md": JAPANESE.format("文書").encode()}),
         }
     )

@@ -9,7 +9,7 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
-from collect_world import Clock, World, english, serve_world
+from collect_world import METHOD, Clock, World, english, serve_world
 from doubles.faults import Fault
 from doubles.github import sha_of
 
@@ -79,6 +79,8 @@ CALLS = {
     "github branch": ("github", "/acme/other/branches/", {"acme/other/README.md"}),
     "github tree": ("github", "/acme/other/git/trees/", {"acme/other/README.md"}),
     "github blob": ("github", f"/git/blobs/{sha_of('blob', english('Guide'))}", {"acme/docs/docs/guide.md"}),
+    "latex tree": ("latex", "/acme/thesis/git/trees/", {"acme/thesis/text/main.tex"}),
+    "latex blob": ("latex", f"/git/blobs/{sha_of('blob', METHOD.encode())}", {"acme/thesis/text/main.tex"}),
     "wikipedia facts": ("wikipedia", "titles=Compiler", {"Compiler", "Parser"}),
     "wikipedia page": ("wikipedia", "/revision/1000/html", {"Compiler"}),
     "arxiv search": ("arxiv", "/api/query", PAPERS),
@@ -86,9 +88,16 @@ CALLS = {
     "arxiv more records": ("arxiv", "/oai?verb=ListRecords&resumptionToken", PAPERS),
     "arxiv e-print": ("arxiv", "/src/2602.00002v1", {"abs/2602.00002v1"}),
 }
-SOURCES = {"github": ("github", "github-ja"), "wikipedia": ("wikipedia-en", "wikipedia-ja"), "arxiv": ("arxiv",)}
+SERVICE = {"latex": "github"}
+SOURCES = {
+    "github": ("github", "github-ja"),
+    "latex": ("github-latex",),
+    "wikipedia": ("wikipedia-en", "wikipedia-ja"),
+    "arxiv": ("arxiv",),
+}
 ALL = {
     "github": {"acme/docs/README.md", "acme/docs/docs/guide.md", "acme/docs-ja/README.md", "acme/other/README.md"},
+    "latex": {"acme/thesis/text/main.tex"},
     "wikipedia": {"Compiler", "Parser", "コンパイラ"},
     "arxiv": PAPERS,
 }
@@ -111,7 +120,7 @@ def bare(name: str) -> str:
 def test_a_fault_comes_to_what_is_promised(world: World, call: str, fault: str, stays: bool) -> None:
     service, part, lost = CALLS[call]
     done, once, always = FAULTS[fault]
-    world.services[service].faults.next(done, "GET", part, times=1000 if stays else 1)
+    world.services[SERVICE.get(service, service)].faults.next(done, "GET", part, times=1000 if stays else 1)
     clock = Clock()
     config = world.config.model_copy(update={"sources": SOURCES[service]})
     originals, rejects = replace(world, config=config).collect(
@@ -187,4 +196,4 @@ def test_a_licence_that_github_does_not_know_is_none(world: World) -> None:
     world.services["github"].faults.always(Fault(200, JSON, answer), "/repos/acme/other?")
     originals, (reject,) = world.collect()
     assert reject.reason is Reason.LICENCE
-    assert len(originals) == 9
+    assert len(originals) == 10

@@ -100,12 +100,13 @@ def _is_hidden(text: str, start: int) -> bool:
     return found is not None and bool(found[1]) and bool(_HIDDEN.fullmatch(found[1]))
 
 
-def outside_code(text: str, change: Callable[[str], str]) -> str:
-    """The text with a change made to all that is neither code nor comment; the change sees NULs in their place."""
+def outside_code(text: str, change: Callable[[str], str], comments: bool = False) -> str:
+    """The text with a change made to all that is no code, with or without the comments; the change sees NULs in place
+    of what it is not shown."""
     kept: list[str] = []
     shown: list[str] = []
     for kind, start, end in pieces(text):
-        if kind == "text":
+        if kind == "text" or (comments and kind == "comment"):
             shown.append(text[start:end])
         else:
             shown.append(f"\0{len(kept)}\0")
@@ -124,6 +125,10 @@ def plain_code(text: str, document: str) -> str:
     text = _SHORT.sub("", text)
     for mark in sorted(marks):
         body = re.escape(mark)
-        short = re.compile(rf"(?<!\\){body}([^{body}\n]*){body}")
-        text = outside_code(text, functools.partial(short.sub, rf"\\verb{mark}\1{mark}"))
+        short = re.compile(rf"\\.|%[^\n]*|{body}([^{body}\n]*){body}", re.DOTALL)
+        text = outside_code(text, functools.partial(short.sub, functools.partial(_verb, mark)), comments=True)
     return text
+
+
+def _verb(mark: str, found: re.Match[str]) -> str:
+    return found[0] if found[1] is None else f"\\verb{mark}{found[1]}{mark}"
