@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tasks.collect.benchmark import Benchmark, open_benchmark
+from tasks.collect.boilerplate import boilerplate_edits
 from tasks.collect.clean import accept, cut, normalise
 from tasks.collect.language import detect
 from tasks.collect.latex import convert as latex
-from tasks.collect.markup import nodes
+from tasks.collect.markup import apply, nodes
 from tasks.collect.mask import mask
 from tasks.collect.source import Original
 from tasks.collect.web_page import page_markdown
@@ -70,6 +71,8 @@ class Intake:
             if len(text) > MAX_BYTES:
                 return self.reject(doc_id, Reason.TOO_LONG, f"{name}: {len(text)} characters of Markdown")
         text = normalise(mask(text, self.config.mask))
+        if edits := boilerplate_edits(text):
+            text = normalise(apply(text, edits))
         if reason := accept(text, self.config):
             return self.reject(doc_id, reason, f"{name}: {len(text)} characters after cleaning")
         if (depth := max(d for _, d in nodes(parse(text)))) > MAX_DEPTH:

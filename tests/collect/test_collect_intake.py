@@ -36,6 +36,22 @@ def test_a_text_comes_in_once_whatever_it_is_called(intake: Intake, name: str) -
     assert [(r.reason, r.detail) for r in intake.rejects] == [(Reason.DUPLICATE, f"{name}: the same text as a.md")]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "**[⬆ back to top](#table-of-contents)**",
+        '<p align="right"><a href="#top">⬆ Return to top</a></p>',
+        "([Back to the top](#a))",
+        "[トップに戻る](#top)",
+        "[Edit this page on GitHub](https://github.com/a/b)",
+        "[![build](https://img.shields.io/x.svg)](https://ci) [![npm](https://badge.fury.io/x.svg)](https://npm)",
+    ],
+)
+def test_what_says_nothing_of_the_document_goes(intake: Intake, line: str) -> None:
+    intake.take(given("a.md", f"{ENGLISH}\n{line}\n\n## More\n\nIt went back to the top of the page.\n\n{line}\n"))
+    assert intake.documents[0].markdown == f"{ENGLISH}\n## More\n\nIt went back to the top of the page.\n"
+
+
 def test_an_identity_is_taken_once(intake: Intake) -> None:
     intake.take(given("a.md", doc_id="1"))
     intake.take(given("b.md", ENGLISH + "More.\n", doc_id="1"))
