@@ -303,6 +303,10 @@ local function remember(document)
   return first
 end
 
+local function heading(header)
+  return header:walk { LineBreak = function() return pandoc.Space() end }
+end
+
 function Pandoc(document)
   local first = remember(document)
   local head = pandoc.Blocks {}
@@ -342,7 +346,7 @@ function Pandoc(document)
     :walk { Str = function(str) return pandoc.Str((str.text:gsub("\u{a0}", " "))) end }
     :walk { Math = formula, Cite = cite, Link = reference, Div = theorem }
     :walk { Inlines = function(inlines) return unspaced(unlinked(inlines)) end, Table = flat_table }
-    :walk { Para = parted, DefinitionList = terms }
+    :walk { Para = parted, DefinitionList = terms, Header = heading }
     :walk { BulletList = tight, OrderedList = tight }
   return document
 end
