@@ -77,6 +77,8 @@ def _list(body: str) -> str:
                 out.append("\\end{itemize}")
             depth, pending = max(1, depth - 1), False
         if name in _LINE:
+            if out[-1].strip() == "\\item":
+                out.pop()  # a return is often said to be a state, too
             out.append(f"\\item {_bold(_LINE[name])}")
             pending = False
         elif name == "until":

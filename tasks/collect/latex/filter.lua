@@ -89,6 +89,20 @@ local function unlinked(inlines)
   return inlines
 end
 
+-- a line that ends in a wide character and goes on with one has no space in between
+local function wide(inline, at)
+  if not inline or inline.t ~= "Str" then return false end
+  local offset = utf8.offset(inline.text, at)
+  return offset and utf8.codepoint(inline.text, offset) >= 0x3000
+end
+
+local function unspaced(inlines)
+  for i = #inlines - 1, 2, -1 do
+    if inlines[i].t == "SoftBreak" and wide(inlines[i - 1], -1) and wide(inlines[i + 1], 1) then inlines:remove(i) end
+  end
+  return inlines
+end
+
 local function reference(link)
   local kind, label = link.attributes["reference-type"], link.attributes["reference"]
   if not kind then
@@ -101,7 +115,7 @@ local function reference(link)
   if kind == "eqref" and equations[label] then return pandoc.Str("(" .. shown .. ")") end
   if kind == "ref+label" or kind == "ref+Label" then
     local word = equations[label] and "Equation" or kinds[label] or PREFIXES[(label:match("^(%a+)[:%-_]") or ""):lower()]
-    if word then return { pandoc.Str(word), pandoc.Str "\u{a0}", pandoc.Str(shown) } end
+    if word then return { pandoc.Str(word), pandoc.Space(), pandoc.Str(shown) } end
   end
   return pandoc.Str(shown)
 end
@@ -289,6 +303,10 @@ local function remember(document)
   return first
 end
 
+local function heading(header)
+  return header:walk { LineBreak = function() return pandoc.Space() end }
+end
+
 function Pandoc(document)
   local first = remember(document)
   local head = pandoc.Blocks {}
@@ -325,9 +343,10 @@ function Pandoc(document)
   document.blocks = blocks
     :walk { traverse = "topdown", Figure = figure }
     :walk { Image = function(image) if image.src ~= "figure" then return {} end end }
+    :walk { Str = function(str) return pandoc.Str((str.text:gsub("\u{a0}", " "))) end }
     :walk { Math = formula, Cite = cite, Link = reference, Div = theorem }
-    :walk { Inlines = unlinked, Table = flat_table }
-    :walk { Para = parted, DefinitionList = terms }
+    :walk { Inlines = function(inlines) return unspaced(unlinked(inlines)) end, Table = flat_table }
+    :walk { Para = parted, DefinitionList = terms, Header = heading }
     :walk { BulletList = tight, OrderedList = tight }
   return document
 end

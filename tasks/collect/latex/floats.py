@@ -21,6 +21,10 @@ _NAMES = r"(tabular\*?|tabularx|tabulary|tabularew|tabu|longtabu|longtable\*?|su
 _TABLE = re.compile(rf"\\begin\s*\{{{_NAMES}\}}")
 _TABLE_END = re.compile(rf"\\end\s*\{{{_NAMES}\}}")
 _STACKED = re.compile(r"\\(?:makecell|shortstack|thead|tabincell|specialcell)(?![A-Za-z])\*?")
+_RULES = re.compile(
+    r"\\(?:cmidrule|cline|hhline|specialrule|addlinespace|arrayrulecolor|rowcolors?|cellcolor)(?![A-Za-z])"
+    r"(?:\s*(?:\[[^\[\]]*\]|\([^()]*\)|\{[^{}]*\}))*"
+)
 _WIDE = frozenset({"tabular*", "tabularx", "tabulary"})
 _COLUMNS = 60
 
@@ -66,7 +70,7 @@ def _caption(groups: Groups, start: int, end: int) -> str:
 
 def simple_tables(text: str) -> str:
     """The text with tables as `tabular` or `longtable`, columns left, centred or right, cells of one line."""
-    text = _one_line_cells(text)
+    text = _one_line_cells(_RULES.sub("", text))
     groups, position = Groups(text), 0
     out: list[str] = []
     for found in _TABLE.finditer(text):

@@ -11,9 +11,9 @@ Kind = Literal["text", "comment", "code"]
 
 _CODE = re.compile(
     r"(?:[BL]?Verbatim|verbatim|filecontents)\*?|SaveVerbatim|verbatimtab|verbatimwrite|pyverbatim|lstlisting|minted|alltt"
-    "|[Cc]ode|sourcecode|Sinput|Soutput|Schunk|comment"
+    "|[Cc]ode|sourcecode|Sinput|Soutput|Schunk|comment|CCSXML"
 )
-_HIDDEN = re.compile(r"comment|filecontents\*?|verbatimwrite")
+_HIDDEN = re.compile(r"comment|CCSXML|filecontents\*?|verbatimwrite")
 _OPENER = re.compile(
     r"%|\\begin\s*\{([A-Za-z]+\*?)\}|\\(?:verb|lstinline|mintinline)(?![A-Za-z])|\\(?:url|nolinkurl|path|href)\s*\{|\\.",
     re.DOTALL,

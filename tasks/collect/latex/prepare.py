@@ -57,8 +57,8 @@ _DRAWING = re.compile(
 # arguments that pandoc takes for text
 _SPACED = re.compile(r"\\(?:parbox|raisebox|makebox|framebox)(?P<option>(?:\s*\[[^\]]*\]|\s*\([^)]*\))+)")
 _BOXES = re.compile(
-    r"\\begin\s*\{(?:multicols\*?|minipage|adjustbox)\}(?:\s*\[[^\]]*\])*(?:\s*\{[^{}]*\})?"
-    r"|\\end\s*\{(?:multicols\*?|minipage|adjustbox)\}"
+    r"\\begin\s*\{(?:multicols\*?|minipage|adjustbox|subequations)\}(?:\s*\[[^\]]*\])*(?:\s*\{[^{}]*\})?"
+    r"|\\end\s*\{(?:multicols\*?|minipage|adjustbox|subequations)\}"
 )
 _WRAPPED = re.compile(r"\\begin\s*\{wrap(figure|table)\}(?:\s*\[[^\]]*\]|\s*\{[^{}]*\})*")
 _LABELLED = re.compile(
@@ -140,6 +140,8 @@ def _without_people(text: str) -> str:
         if argument and found.start() >= position:
             out.append(text[position : found.start()])
             position = argument[1]
+            while found[0].startswith(("\\Set", "\\icml")) and (more := groups.argument(position)):
+                position = more[1]
     return "".join((*out, text[position:]))
 
 
