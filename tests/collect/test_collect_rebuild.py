@@ -119,6 +119,24 @@ def test_a_book_is_a_document_a_chapter(world: World) -> None:
     assert len({d.doc_id for d in found}) == 2
 
 
+def test_every_document_of_every_source_says_all_of_it(world: World, tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "own.md").write_bytes(english("Own"))
+    everywhere = {"sources": ("corpus", "folder", *world.config.sources), "folder": str(tmp_path / "notes")}
+    config = world.config.model_copy(update={**everywhere, "license": "CC0-1.0"})
+    done = collect_stage(config, *take_snapshots(config, world.fetcher()))
+    found = read_documents(Folder(done.uri))
+    assert {d.source for d in found} == {"corpus", "folder", "github", "wikipedia", "arxiv"}
+    for document in found:
+        own = document.source in ("corpus", "folder")  # files of this machine: nothing was fetched
+        stated = (document.url, document.revision, document.license, document.family, document.language)
+        assert all(stated), document
+        assert document.license != "NOASSERTION", document
+        assert bool(document.retrieved) != own, document
+        assert document.source == "folder" or (document.attribution and document.evidence), document
+    assert len({d.doc_id for d in found}) == len(found)
+
+
 def test_translations_are_one_family(world: World) -> None:
     found = documents(world).values()
     families = {d.family: {other.language for other in found if other.family == d.family} for d in found}
