@@ -41,7 +41,7 @@ def _libraries(_: CollectConfig) -> str:
 
 # what decides which texts come in has decided what the snapshots hold
 ASKING = ("sources", "folder", "catalogue", "required", "contact", "mirrors", "patience")
-collect_stage = Stage("collect", 4, _collect, _libraries, ignore=ASKING)
+collect_stage = Stage("collect", 5, _collect, _libraries, ignore=ASKING)
 
 _take = task(name="snapshot", cache_policy=NO_CACHE)(take_snapshots)
 _clean = collect_stage.task(retries=1, retry_delay_seconds=5)
