@@ -82,7 +82,7 @@ end
 local function unlinked(inlines)
   for i = 1, #inlines - 1 do
     local one, following = inlines[i], inlines[i + 1]
-    if one.t == "RawInline" and one.text == "]" and following.t == "Str" and following.text:find "^[%(%[:]" then
+    if one.t == "RawInline" and one.text == "]" and (following.text or ""):find "^[%(%[:]" then
       inlines[i] = pandoc.Str "]"
     end
   end
@@ -112,7 +112,7 @@ local function reference(link)
   local shown = equations[label] and tostring(equations[label]) or pandoc.utils.stringify(link.content)
   local unknown = shown:match "^%[(.*)%]$"
   if unknown then return bracketed({ pandoc.Str(unknown) }, unknown) end
-  if kind == "eqref" and equations[label] then return pandoc.Str("(" .. shown .. ")") end
+  if kind == "eqref" and equations[label] then return pandoc.RawInline("markdown", "(" .. shown .. ")") end
   if kind == "ref+label" or kind == "ref+Label" then
     local word = equations[label] and "Equation" or kinds[label] or PREFIXES[(label:match("^(%a+)[:%-_]") or ""):lower()]
     if word then return { pandoc.Str(word), pandoc.Space(), pandoc.Str(shown) } end
