@@ -1,9 +1,10 @@
-"""The project's own rebuild, as large as it is: every source of its catalogue, served by doubles that fail."""
+"""Catalogues of sources; and the project's own rebuild, as large as it is, from doubles that fail."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from tasks.collect.fetch.cache import Cache
 from tasks.collect.snapshot import take_snapshots
 from tasks.collect.sources import open_sources
 from tasks.collect.stage import FUNNEL, collect_stage
-from tasks.config import RUNS, load_run
+from tasks.config import RUNS, CollectConfig, load_run
+from tasks.records import UsageError
 from tasks.store import Folder, home
 
 PER_CATEGORY = 12
@@ -45,6 +47,32 @@ def doubles(sources: dict[str, Any]) -> tuple[GitHub, Wikipedia, ArXiv]:
                 eprint = tar_gz({"main.tex": LATEX.format(f"Paper {number}").encode()})
                 papers[f"2602.{number:05}"] = Paper(f"Paper {number}", eprint, categories=(category,))
     return GitHub({name: Repository(held) for name, held in files.items()}), Wikipedia(articles), ArXiv(papers, page=10)
+
+
+def test_the_projects_own_catalogue_is_as_rich_as_it_says() -> None:
+    names = ("github-en", "github-ja", "github-latex", "wikipedia-en", "wikipedia-ja", "arxiv")
+    plans = {n: list(s.plan()) for n, s in open_sources(CollectConfig(sources=names)).items()}
+    assert {
+        n: len(p) >= least for (n, p), least in zip(plans.items(), (28, 13, 15, 20, 25, 10), strict=True)
+    } == dict.fromkeys(names, True)
+    assert all(len(plan) == len(set(plan)) for plan in plans.values())
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        ("[x]\nkind = 'gopher'", r"x: kind is 'gopher'; choose from arxiv, corpus, folder, github, wikipedia"),
+        ("[x]\nkind = 'github'", r"x: repositories: Field required"),
+        ("[x]\nkind = 'github'\nrepositories = ['a/b']\nfile = 3", r"x: file: Extra inputs"),
+        ("[y]\nkind = 'github'", r"no source 'x'; there are corpus, folder, y"),
+        ("[x", r"not a readable catalogue"),
+    ],
+)
+def test_a_catalogue_says_what_is_wrong(tmp_path: Path, entry: str, problem: str) -> None:
+    path = tmp_path / "sources.toml"
+    path.write_text(entry)
+    with pytest.raises(UsageError, match=problem):
+        open_sources(CollectConfig(sources=("x",), catalogue=str(path)))
 
 
 @pytest.mark.full

@@ -14,9 +14,8 @@ from doubles.wikipedia import Article
 
 from tasks.collect.snapshot import take_snapshots
 from tasks.collect.source import Original
-from tasks.collect.sources import github, open_sources
+from tasks.collect.sources import github
 from tasks.collect.stage import FUNNEL, collect_stage
-from tasks.config import CollectConfig
 from tasks.records import Document, Reason, StageError, UsageError
 from tasks.store import Folder, read_documents
 
@@ -308,29 +307,3 @@ def test_the_token_is_sent_to_github_and_written_nowhere(
     assert not [path for path in home.rglob("*") if path.is_file() and b"ghp_secret" in path.read_bytes()]
     assert "ghp_secret" not in caplog.text
     assert not [call for call in world.services["wikipedia"].calls if "authorization" in call.headers]
-
-
-def test_the_projects_own_catalogue_is_as_rich_as_it_says() -> None:
-    names = ("github-en", "github-ja", "github-latex", "wikipedia-en", "wikipedia-ja", "arxiv")
-    plans = {n: list(s.plan()) for n, s in open_sources(CollectConfig(sources=names)).items()}
-    assert {
-        n: len(p) >= least for (n, p), least in zip(plans.items(), (28, 13, 15, 20, 25, 10), strict=True)
-    } == dict.fromkeys(names, True)
-    assert all(len(plan) == len(set(plan)) for plan in plans.values())
-
-
-@pytest.mark.parametrize(
-    ("entry", "problem"),
-    [
-        ("[x]\nkind = 'gopher'", r"x: kind is 'gopher'; choose from arxiv, corpus, folder, github, wikipedia"),
-        ("[x]\nkind = 'github'", r"x: repositories: Field required"),
-        ("[x]\nkind = 'github'\nrepositories = ['a/b']\nfile = 3", r"x: file: Extra inputs"),
-        ("[y]\nkind = 'github'", r"no source 'x'; there are corpus, folder, y"),
-        ("[x", r"not a readable catalogue"),
-    ],
-)
-def test_a_catalogue_says_what_is_wrong(tmp_path: Path, entry: str, problem: str) -> None:
-    path = tmp_path / "sources.toml"
-    path.write_text(entry)
-    with pytest.raises(UsageError, match=problem):
-        open_sources(CollectConfig(sources=("x",), catalogue=str(path)))
