@@ -79,7 +79,6 @@ CALLS = {
     "github branch": ("github", "/acme/other/branches/", {"acme/other/README.md"}),
     "github tree": ("github", "/acme/other/git/trees/", {"acme/other/README.md"}),
     "github blob": ("github", f"/git/blobs/{sha_of('blob', english('Guide'))}", {"acme/docs/docs/guide.md"}),
-    "latex tree": ("latex", "/acme/thesis/git/trees/", {"acme/thesis/text/main.tex"}),
     "latex blob": ("latex", f"/git/blobs/{sha_of('blob', METHOD.encode())}", {"acme/thesis/text/main.tex"}),
     "wikipedia facts": ("wikipedia", "titles=Compiler", {"Compiler", "Parser"}),
     "wikipedia page": ("wikipedia", "/revision/1000/html", {"Compiler"}),

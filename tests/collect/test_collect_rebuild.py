@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from collect_world import METHOD, PAGE, World, english, serve_world
+from collect_world import PAGE, World, english, serve_world
 from doubles.faults import Fault
 from doubles.github import Repository
 from doubles.wikipedia import Article
@@ -73,49 +73,6 @@ def test_a_document_says_where_it_is_from(world: World) -> None:
     assert (article.source, article.license, article.revision) == ("wikipedia", "CC-BY-SA-4.0", "1000")
     assert article.markdown.startswith("## Compiler\n\nAn article says in plain English")
     assert "?action=history" in article.attribution
-
-
-def test_the_latex_of_a_repository_is_one_document(world: World) -> None:
-    commit = world.github["acme/thesis"].commit
-    thesis = documents(world)[f"https://github.com/acme/thesis/blob/{commit}/text/main.tex"]
-    assert (thesis.source, thesis.license, thesis.family) == ("github", "MIT", "github.com/acme/thesis")
-    assert thesis.markdown.startswith(
-        "# Method\n\nA thesis says in plain English what was done, and that $\\frac{x}{2}$"
-    )
-    assert "is all of it [knuth]." in thesis.markdown
-    world.github["acme/thesis"].files |= {"text/more.txt": b"unused"}
-    before = {call.target for call in world.services["github"].calls}
-    documents(world)
-    blobs = {c.target for c in world.services["github"].calls if "/blobs/" in c.target and "thesis" in c.target}
-    assert len(blobs - before) == 1
-
-
-def test_latex_that_cannot_be_used_is_a_named_reject(world: World) -> None:
-    files = world.github["acme/thesis"].files
-    files["text/method.tex"] = b"\\input{/etc/passwd}"
-    _, (reject,) = world.collect()
-    assert (reject.reason, reject.detail) == (
-        Reason.CONVERSION,
-        "github.com/acme/thesis/text: text/method.tex: asks for /etc/passwd, which is no file of the document",
-    )
-    files["text/method.tex"] = bytes(5_000_001)
-    originals, (reject,) = world.collect()
-    assert reject.reason is Reason.TOO_LONG
-    assert "github.com/acme/thesis/text/main.tex" in originals
-    files.clear()
-    files["README.md"] = b"no LaTeX"
-    _, (reject,) = world.collect()
-    assert (reject.reason, "no such folder" in reject.detail) == (Reason.GONE, True)
-
-
-def test_a_book_is_a_document_a_chapter(world: World) -> None:
-    words = METHOD * 60
-    book = f"\\documentclass{{book}}\\begin{{document}}\\chapter{{One}}{words}\\chapter{{Two}}{words}\\end{{document}}"
-    world.github["acme/thesis"].files = {"text/main.tex": book.encode()}
-    done = collect_stage(world.config, *take_snapshots(world.config, world.fetcher()))
-    found = [d for d in read_documents(Folder(done.uri)) if d.family == "github.com/acme/thesis"]
-    assert {d.markdown.partition("\n")[0] for d in found} == {"# One", "# Two"}
-    assert len({d.doc_id for d in found}) == 2
 
 
 def test_every_document_of_every_source_says_all_of_it(world: World, tmp_path: Path) -> None:

@@ -82,10 +82,8 @@ def test_a_paper_becomes_what_is_beside_it(name: str) -> None:
             "# References\n\n- [k1] A. <http://a.b/>\n- [k2] B.",
         ),
         ("灯台は\n海を\nsea に", "灯台は海を sea に"),
-        (
-            r"\raisebox{2pt}{up}, \makebox[2cm][l]{left}, \resizebox{1cm}{!}{in}, \textcolor{red}{red}, \ruby{漢}{かん}",
-            "up, left, in, red, 漢",
-        ),
+        (r"\raisebox{2pt}{up}, \makebox[2cm][l]{left}, \resizebox{1cm}{!}{in}", "up, left, in"),
+        (r"\textcolor{red}{red}, \ruby{漢}{かん}", "red, 漢"),
     ],
 )
 def test_latex_becomes_markdown(latex: str, markdown: str) -> None:
