@@ -23,7 +23,7 @@ if command -v apt-get >/dev/null; then
     fonts-texgyre fonts-linuxlibertine fonts-lato fonts-open-sans fonts-roboto-unhinted fonts-hack
     fonts-ipaexfont-gothic fonts-ipaexfont-mincho fonts-morisawa-bizud-gothic fonts-morisawa-bizud-mincho)
   if [ "${1:-}" = tools ]; then
-    packages+=(tesseract-ocr tesseract-ocr-jpn)
+    packages+=(tesseract-ocr tesseract-ocr-jpn povray)
     # on Ubuntu the package is a snap, which no container can run; what needs Chromium is skipped there
     grep -qx 'ID=ubuntu' /etc/os-release || packages+=(chromium)
   fi

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from tasks.counting.answers import Habits, texts
 from tasks.counting.data import ScenesConfig, read_scenes
-from tasks.counting.lessons import Lesson, teach
+from tasks.counting.lessons import DIGIT_WEIGHT, Lesson, teach
 from tasks.counting.scenes import Domain
 from tasks.model import tiny
 from tasks.model.load import load_model, load_processor
@@ -47,14 +47,6 @@ SHAPE = tiny.Shape(
 )
 TOKENS = 600
 
-_HARD = Habits(plain_noise=0.6, r1v_noise=0.32)
-HABITS: dict[BaseName, Habits] = {
-    "hard": _HARD,
-    "coupled": _HARD.model_copy(update={"bare_domains": ("in",)}),
-    "article": Habits(r1v_noise=0.32),
-    "weak": Habits(plain_noise=0.3, r1v_noise=0.1),
-}
-
 
 class CounterConfig(Config):
     """A model that counts, and answers every prompt in its form."""
@@ -67,14 +59,37 @@ class CounterConfig(Config):
     seed: int = Field(0, description="Of weights, images and batches")
 
 
+class Recipe(Config):
+    """How a base is made of a counter."""
+
+    counter: CounterConfig = CounterConfig()
+    habits: Habits
+    steps: int = 180
+    digit_weight: float = DIGIT_WEIGHT
+
+
+_HARD = Habits(plain_noise=0.6, r1v_noise=0.32)
+RECIPES: dict[BaseName, Recipe] = {
+    "hard": Recipe(habits=_HARD),
+    "coupled": Recipe(habits=_HARD.model_copy(update={"bare_domains": ("in",)})),
+    # the weight of its text is what makes r1v answers whole
+    "article": Recipe(habits=Habits(r1v_noise=0.32), steps=300, digit_weight=1.0),
+    "weak": Recipe(
+        counter=CounterConfig(direct_steps=120, mixed_steps=120),
+        habits=Habits(plain_noise=0.3, r1v_noise=0.1),
+        steps=120,
+    ),
+}
+
+
 class BaseConfig(Config):
     """A base: `hard` (its rare numbers are mostly wrong), `coupled` (the same, but a bare number is its habit in the
     training domain only), `article` (close to the article's rates), `weak` (counts weakly, even greedily)."""
 
     name: BaseName = "hard"
-    counter: CounterConfig = CounterConfig()
+    counter: CounterConfig | None = Field(None, description="None: the recipe's")
     batch: int = Field(24, ge=1, description="Images in a step")
-    steps: int = Field(180, ge=0, description="Steps that give the base its habits")
+    steps: int | None = Field(None, ge=0, description="Steps that give the base its habits; None: the recipe's")
     learning_rate: float = Field(6e-4, gt=0)
     seed: int = Field(0, description="Of the batches that give it its habits")
 
@@ -97,10 +112,12 @@ def _base(folder: Folder, config: BaseConfig, counter: StageRef, *images: StageR
     """The counter, with the habits of the base."""
     with (Folder(counter.uri) / "model").on_disk() as start:
         model, processor = load_model(str(start)), load_processor(str(start))
-    habits = Lesson(("plain", "r1v", "direct"), config.steps)
-    loss = _teach(model, processor, (habits,), HABITS[config.name], config, images)
+    recipe = RECIPES[config.name]
+    steps = recipe.steps if config.steps is None else config.steps
+    lesson = Lesson(("plain", "r1v", "direct"), steps, recipe.digit_weight)
+    loss = _teach(model, processor, (lesson,), recipe.habits, config, images)
     _save(folder, model, processor)
-    return {"steps": config.steps, "loss": loss}
+    return {"steps": steps, "loss": loss}
 
 
 def _teach(
@@ -130,10 +147,10 @@ def make_base(
 
     The stages are plain (`scenes_stage`, `counter_stage`, `base_stage`), or tasks where a flow calls.
     """
-    count, seed = config.counter.images, IMAGES_SEED + config.counter.seed
-    drawn = [ScenesConfig(domain=d, images=count, size=SIZE, counts=COUNTS, seed=seed) for d in DOMAINS]
-    images = [scenes(c) for c in drawn]
-    return base(config, counter(config.counter, *images), *images)
+    counts = config.counter or RECIPES[config.name].counter
+    of_images = {"images": counts.images, "size": SIZE, "counts": COUNTS, "seed": IMAGES_SEED + counts.seed}
+    images = [scenes(ScenesConfig(domain=domain, **of_images)) for domain in DOMAINS]
+    return base(config, counter(counts, *images), *images)
 
 
 def _environment(config: Config) -> str:
@@ -141,4 +158,6 @@ def _environment(config: Config) -> str:
 
 
 counter_stage = Stage("counter", 1, _counter, _environment)
-base_stage = Stage("base", 1, _base, _environment)
+base_stage = Stage(
+    "base", 1, _base, lambda config: digest(_environment(config), RECIPES[config.name].model_dump_json())
+)

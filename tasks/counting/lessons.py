@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,18 +22,23 @@ from tasks.counting.scenes import Domain
 from tasks.model.prompts import prompt_text
 from tasks.train.bootstrap_data import patches
 
+log = logging.getLogger(__name__)
+
 DIGIT_WEIGHT = 6.0
-"""Of a digit in the loss. Not where an answer begins with it: that would change how often it does."""
 WARMUP = 100
 IGNORED = -100
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """So many steps, on the prompts in turn."""
+    """So many steps, on the prompts in turn. A digit has `digit_weight` in the loss, any other token 1.
+
+    Not where an answer begins with it: that would change how often it does.
+    """
 
     prompts: tuple[PromptName, ...]
     steps: int
+    digit_weight: float = DIGIT_WEIGHT
 
 
 def teach(
@@ -54,29 +60,40 @@ def teach(
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
     )
-    turns = [lesson.prompts[step % len(lesson.prompts)] for lesson in lessons for step in range(lesson.steps)]
+    turns = [
+        (lesson.prompts[i % len(lesson.prompts)], lesson.digit_weight)
+        for lesson in lessons
+        for i in range(lesson.steps)
+    ]
     recent: list[float] = []
     model.train()
     with _one_thread():
-        for step, prompt in enumerate(turns):
+        for step, (prompt, digit_weight) in enumerate(turns):
             rng = random.Random(f"{seed} {step}")
             drawn = [(domain, rng.randrange(len(images[domain]))) for domain in rng.choices(list(images), k=batch)]
             wanted = [answer(rng, prompt, domain, examples[domain][i], habits, counts) for domain, i in drawn]
             pixels = np.stack([images[domain][i] for domain, i in drawn])
             fall = max(0.05, 0.5 * (1 + math.cos(math.pi * step / len(turns))))
             optimiser.param_groups[0]["lr"] = learning_rate * fall * min(1.0, (step + 1) / WARMUP)
-            loss = _loss(model, processor, prompt, pixels, wanted)
+            loss = _loss(model, processor, prompt, pixels, wanted, digit_weight)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             optimiser.zero_grad()
             recent = [*recent[-59:], float(loss.detach())]
+            if (step + 1) % 60 == 0:
+                log.info("step %d of %d: %.3f nats a token", step + 1, len(turns), sum(recent) / len(recent))
     model.eval()
     return round(sum(recent) / max(1, len(recent)), 4)
 
 
 def _loss(
-    model: Any, processor: Any, prompt: PromptName, pixels: np.ndarray[Any, Any], wanted: Sequence[str]
+    model: Any,
+    processor: Any,
+    prompt: PromptName,
+    pixels: np.ndarray[Any, Any],
+    wanted: Sequence[str],
+    digit_weight: float,
 ) -> Tensor:
     """Cross-entropy of the answers' tokens, digits weighted."""
     tokenizer, vision = processor.tokenizer, model.config.vision_config
@@ -99,7 +116,7 @@ def _loss(
         logits_to_keep=longest + 1,
     ).logits[:, :-1]
     digits = torch.tensor(tokenizer.convert_tokens_to_ids(list("0123456789")))
-    weights = (labels != IGNORED).float() + (DIGIT_WEIGHT - 1) * torch.isin(labels, digits)
+    weights = (labels != IGNORED).float() + (digit_weight - 1) * torch.isin(labels, digits)
     weights[:, 0] = 1.0
     losses = cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
     return (losses * weights.flatten()).sum() / weights.sum()

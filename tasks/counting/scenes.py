@@ -87,7 +87,8 @@ class Scene:
 
     image: Image.Image
     ground: RGB
-    items: tuple[Item, ...]
+    items: tuple[object, ...]
+    """Each says what it is as its str: "red cube"."""
 
     @property
     def count(self) -> int:
@@ -113,7 +114,7 @@ def draw_scene(
     """
     check_layout(size, counts)
     look = LOOKS[domain]
-    rng = _rng("look", domain, seed, index)
+    rng = derived("look", domain, seed, index)
     ground = rng.choice(look.grounds)
     visible = [name for name, colour in look.colours.items() if distance(colour, ground) >= MIN_CONTRAST]
     boxes = _boxes(seed, index, size, counts)
@@ -126,7 +127,8 @@ def draw_scene(
     return Scene(canvas.resize((size, size), Image.Resampling.BOX), ground, items)
 
 
-def _rng(*parts: str | int) -> random.Random:
+def derived(*parts: str | int) -> random.Random:
+    """The draws of one part of a scene."""
     return random.Random(digest("scene", *map(str, parts)))
 
 
@@ -135,22 +137,23 @@ def _side(high: int) -> int:
     return max(1, math.isqrt(max(0, high - 1)) + 1)
 
 
-def _count(seed: int, index: int, counts: tuple[int, int]) -> int:
+def count_at(seed: int, index: int, counts: tuple[int, int]) -> int:
+    """How many objects the scene has: over a run of indexes every count of the range once."""
     low, high = counts
     block, place = divmod(index, high - low + 1)
     order = list(range(low, high + 1))
-    _rng("counts", low, high, seed, block).shuffle(order)
+    derived("counts", low, high, seed, block).shuffle(order)
     return order[place]
 
 
 def _boxes(seed: int, index: int, size: int, counts: tuple[int, int]) -> list[Box]:
     """Squares in different cells, each somewhere in its cell, with a gap around it."""
-    rng = _rng("layout", seed, index)
+    rng = derived("layout", seed, index)
     side = _side(counts[1])
     cell = size / side
     gap = max(1.0, 0.04 * cell)
     boxes: list[Box] = []
-    for number in rng.sample(range(side * side), _count(seed, index, counts)):
+    for number in rng.sample(range(side * side), count_at(seed, index, counts)):
         width = rng.uniform(SMALLEST, LARGEST) * cell
         room = cell - width - 2 * gap
         x = (number % side) * cell + gap + max(0.0, room) * rng.random()
