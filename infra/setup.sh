@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What recto needs: libraries and fonts by apt, everything else in .venv. Safe to repeat; what is there is left alone.
-# With the argument `tools`, also the programs that tests and comparisons call: Tesseract and Chromium.
+# With the argument `tools`, also the programs that tests and comparisons call: Tesseract, Chromium and POV-Ray.
 set -euo pipefail
 cd -P "$(dirname "$0")/.."
 

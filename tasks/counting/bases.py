@@ -110,8 +110,11 @@ def _counter(folder: Folder, config: CounterConfig, *images: StageRef) -> Counts
 
 def _base(folder: Folder, config: BaseConfig, counter: StageRef, *images: StageRef) -> Counts:
     """The counter, with the habits of the base."""
+    from tasks.model.cpu import speed_up
+
     with (Folder(counter.uri) / "model").on_disk() as start:
-        model, processor = load_model(str(start)), load_processor(str(start))
+        # a model of this size is taught on a CPU, also where there is a GPU
+        model, processor = speed_up(load_model(str(start)).cpu()), load_processor(str(start))
     recipe = RECIPES[config.name]
     steps = recipe.steps if config.steps is None else config.steps
     lesson = Lesson(("plain", "r1v", "direct"), steps, recipe.digit_weight)

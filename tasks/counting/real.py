@@ -17,6 +17,7 @@ from PIL import Image
 from pydantic import Field
 
 from tasks.counting.data import ROWS_PER_FILE, Row, count_of, row, write_once
+from tasks.hub import client
 from tasks.records import StageError, UsageError, digest
 from tasks.render_config import Config
 from tasks.stage import Counts, Stage
@@ -49,6 +50,7 @@ class RealConfig(Config):
 
     source: str = Field("clevr", description="'clevr', 'superclevr', or a .jsonl of questions in R1-V's format")
     folder: str = Field("", description="Where the images of a .jsonl are; empty: paths are relative to the file")
+    revision: str = Field("main", description="Commit or branch of the Hub's dataset")
     images: int = Field(200, ge=1, description="At most so many")
     first: int = Field(0, ge=0, description="So many are passed over")
 
@@ -72,8 +74,9 @@ def _hub_rows(config: RealConfig) -> Iterator[Row]:
     from datasets import load_dataset
 
     hub = HUB[config.source]
+    client()  # bounds the waits of `datasets` too
     try:
-        found = load_dataset(hub.name, split=hub.split, streaming=True)
+        found = load_dataset(hub.name, split=hub.split, revision=config.revision, streaming=True)
         if isinstance((found.features or {}).get("image"), ImageFeature):
             found = found.cast_column("image", ImageFeature(decode=False))
         for number, entry in enumerate(found.skip(config.first), config.first):

@@ -19,7 +19,7 @@ SOLIDS: dict[Domain, tuple[Solid, ...]] = {
     "in": ("cube", "sphere", "cylinder"),
     "shifted": ("car", "truck", "bus", "plane"),
 }
-SIZES: dict[Domain, tuple[float, ...]] = {"in": (0.5, 0.7), "shifted": (0.66, 0.8)}
+SIZES: dict[Domain, tuple[float, ...]] = {"in": (0.55, 0.8), "shifted": (0.66, 0.8)}
 HALF_FIELD = 3.3
 GAP = 0.12
 PLACINGS = 2000

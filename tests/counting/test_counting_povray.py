@@ -52,7 +52,7 @@ def test_what_can_be_seen_is_measured() -> None:
     assert hidden[0] == pytest.approx(areas[0], rel=0.15)
     assert hidden[1] < MIN_SEEN * 64 * 64
     assert not all_seen((ball(0, 0), ball(0, 1.0, 0.3)), 0, 64)
-    assert seen((ball(-5.2, 0), ball(1.5, 0)), 0, 64)[1]
+    assert seen((ball(-4.7, 0), ball(1.5, 0)), 0, 64)[1]
 
 
 @needs_povray

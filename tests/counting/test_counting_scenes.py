@@ -32,7 +32,7 @@ def test_every_object_can_be_seen_and_no_two_touch(domain: Domain, size: int) ->
         scene = draw_scene(7, index, domain, size)
         areas = seen(scene)
         assert len(areas) == scene.count, f"{domain} {index}"
-        assert min(areas) >= 12
+        assert min(areas) >= 0.0038 * size * size
         for item in scene.items:
             x0, y0, x1, y1 = item.box
             assert 0 <= x0 < x1 <= size
