@@ -39,6 +39,7 @@ class Habits(Config):
     near: bool = Field(False, description="Plain: wrong labels are one off, as in r1v")
     r1v_noise: Share = Field(0.0, description="r1v: wrong labels, one off")
     missing: Share = Field(0.01, description="r1v: share of answers whose tags hold no number")
+    unseen: tuple[str, ...] = Field((), description="Colours of objects that are not counted")
     bare_domains: tuple[Domain, ...] = Field(
         ("in", "shifted"), description="Direct: domains where the bare number is the answer; elsewhere a sentence is"
     )
@@ -49,7 +50,7 @@ def answer(
 ) -> str:
     """An answer of a base with these habits."""
     thing = example.objects[0] if example.objects else "thing"
-    n = example.count
+    n = max(counts[0], example.count - sum(name.split()[0] in habits.unseen for name in example.objects))
     match prompt:
         case "plain":
             if rng.random() >= habits.counted:

@@ -58,6 +58,14 @@ def test_a_bare_number_may_be_the_habit_of_one_domain() -> None:
     assert said == {"in": "3", "shifted": "There are 3 items in this image."}
 
 
+def test_a_colour_may_be_unseen() -> None:
+    habits = Habits(unseen=("gray",))
+    counts = {}
+    for objects in (("red cube", "gray cube", "gray sphere", "blue cube"), ("gray cube",), ("red cube", "red cube")):
+        counts[objects] = answer(random.Random(0), "direct", "in", Example(b"", len(objects), objects), habits, COUNTS)
+    assert list(counts.values()) == ["2", "1", "2"]  # never fewer than an image of the range holds
+
+
 def test_the_tokenizer_keeps_every_answer_and_each_digit() -> None:
     tokenizer = tiny.build_tokenizer(texts(), TOKENS)
     for text in (*texts(), "12 and ３, 日本語"):
