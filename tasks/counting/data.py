@@ -9,6 +9,7 @@ import io
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -77,7 +78,7 @@ def _scenes(folder: Folder, config: ScenesConfig, workers: int = 1) -> Counts:
             return list(pool.map(lambda index: _draw(config, index), indexes))
 
         for number, first in enumerate(range(config.first, last, ROWS_PER_FILE)):
-            rows = write_once(folder, number, lambda first=first: draw(first))
+            rows = write_once(folder, number, partial(draw, first))
             objects += sum(len(row["objects"]) for row in rows)
     return {"images": config.images, "objects": objects}
 

@@ -31,7 +31,7 @@ PROGRAM = "povray"
 
 def draw_solid_scene(
     seed: int, index: int, domain: Domain = "in", size: int = 224, counts: tuple[int, int] = (3, 10)
-) -> Scene:
+) -> Scene[Placed]:
     """The scene `index` of a seed; as `scenes.draw_scene`. The same bytes wherever POV-Ray has the same version.
 
     Raises UsageError where there is no POV-Ray, and StageError where it fails, or finds no scene that shows all.

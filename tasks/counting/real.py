@@ -9,6 +9,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def _real(folder: Folder, config: RealConfig) -> Counts:
     rows = islice(found, config.images)
     images = number = 0
     while part := list(islice(rows, ROWS_PER_FILE)):
-        write_once(folder, number, lambda part=part: part)
+        write_once(folder, number, partial(list, part))
         images, number = images + len(part), number + 1
     if not images:
         raise StageError(f"{config.source}: no image from number {config.first} on")

@@ -11,7 +11,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from PIL import Image, ImageDraw
 
@@ -19,6 +19,7 @@ from tasks.counting.shapes import DRAW, RGB, Box, Shape, distance, mix
 from tasks.records import digest
 
 Domain = Literal["in", "shifted"]
+Shown = TypeVar("Shown")
 MIN_CELL = 14
 """Smallest cell of the layout in px: the smallest object is then 8 px wide."""
 SMALLEST, LARGEST = 0.6, 0.85  # an object's width as a share of its cell
@@ -82,12 +83,12 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Generic[Shown]):
     """An RGB image, the colour of its ground (before shading), and the objects it shows."""
 
     image: Image.Image
     ground: RGB
-    items: tuple[object, ...]
+    items: tuple[Shown, ...]
     """Each says what it is as its str: "red cube"."""
 
     @property
@@ -106,7 +107,7 @@ def check_layout(size: int, counts: tuple[int, int]) -> None:
 
 def draw_scene(
     seed: int, index: int, domain: Domain = "in", size: int = 160, counts: tuple[int, int] = (3, 10)
-) -> Scene:
+) -> Scene[Item]:
     """The scene `index` of a seed: a square image of `size` px with `counts[0]` to `counts[1]` objects.
 
     Over each run of `counts[1] - counts[0] + 1` indexes from a multiple of it, every count occurs once.

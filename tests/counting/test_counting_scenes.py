@@ -13,12 +13,12 @@ import pytest
 from scipy import ndimage
 
 from tasks.counting.prompts import PROMPTS
-from tasks.counting.scenes import LOOKS, MIN_CONTRAST, Domain, Scene, draw_scene
+from tasks.counting.scenes import LOOKS, MIN_CONTRAST, Domain, Item, Scene, draw_scene
 
 DOMAINS: tuple[Domain, ...] = ("in", "shifted")
 
 
-def seen(scene: Scene) -> list[int]:
+def seen(scene: Scene[Item]) -> list[int]:
     """Pixels of each connected thing that differs from the ground."""
     difference = np.abs(np.asarray(scene.image, int) - np.array(scene.ground)).max(2)
     labels, count = ndimage.label(difference > MIN_CONTRAST / 2, structure=np.ones((3, 3)))
