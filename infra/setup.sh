@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What recto needs: libraries and fonts by apt, everything else in .venv. Safe to repeat; what is there is left alone.
-# With the argument `tools`, also the programs that tests and comparisons call: Tesseract and Chromium.
+# With the argument `tools`, also the programs that tests and comparisons call: Tesseract, Chromium and POV-Ray.
 set -euo pipefail
 cd -P "$(dirname "$0")/.."
 
@@ -23,7 +23,7 @@ if command -v apt-get >/dev/null; then
     fonts-texgyre fonts-linuxlibertine fonts-lato fonts-open-sans fonts-roboto-unhinted fonts-hack
     fonts-ipaexfont-gothic fonts-ipaexfont-mincho fonts-morisawa-bizud-gothic fonts-morisawa-bizud-mincho)
   if [ "${1:-}" = tools ]; then
-    packages+=(tesseract-ocr tesseract-ocr-jpn)
+    packages+=(tesseract-ocr tesseract-ocr-jpn povray)
     # on Ubuntu the package is a snap, which no container can run; what needs Chromium is skipped there
     grep -qx 'ID=ubuntu' /etc/os-release || packages+=(chromium)
   fi

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.counting import count_reward, extract_count
-from tasks.counting.reward import MAX_DIGITS, VALUES
+from tasks.counting.prompts import PROMPTS, PromptName
+from tasks.counting.reward import MAX_DIGITS, VALUES, judge
 
 
 @pytest.mark.parametrize(
@@ -131,6 +132,46 @@ def test_reward() -> None:
     assert count_reward("5", np.int64(5)) == 1.0
     with pytest.raises(TypeError):
         count_reward("many", "5")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        ("<answer>5</answer>", "right"),
+        ("I see 5", "right"),
+        ("five or 6", "wrong"),
+        ("", "no number"),
+        ("many, 95% of them cubes", "no number"),
+        ("5 <answer>many</answer>", "no number"),
+        ("<think>5</think>", "no number"),
+        ("-5", "not a count"),
+        ("5.5", "not a count"),
+        ("two dozens", "not a count"),
+        ("9" * (MAX_DIGITS + 1), "not a count"),
+    ],
+)
+def test_verdicts(answer: str, verdict: str) -> None:
+    judged = judge(answer, 5)
+    assert judged.verdict == verdict
+    assert judged.reward == {"right": 1, "wrong": 0}.get(verdict, -1) == count_reward(answer, 5)
+    assert judged.count == extract_count(answer)
+
+
+def test_a_tagged_answer_counts_inside_its_tags_only() -> None:
+    assert judge("5", 5, tagged=True).verdict == "no answer tag"
+    assert judge("<think>5</think> so 5", 5, tagged=True).verdict == "no answer tag"
+    assert judge("<think>3</think><answer>5</answer> of 7", 5, tagged=True).verdict == "right"
+    assert judge("<think>3 <answer>5", 5, tagged=True).verdict == "right"
+    assert judge("<think>4 <answer>5</answer></think> 4", 5, tagged=True).verdict == "no answer tag"
+    assert (extract_count("5", tagged=True), extract_count("<answer>5</answer>", tagged=True)) == (None, 5)
+
+
+@pytest.mark.parametrize("name", sorted(PROMPTS))
+@given(n=st.integers(0, 200))
+def test_a_prompt_reads_its_own_right_answer(name: PromptName, n: int) -> None:
+    prompt = PROMPTS[name]
+    assert prompt.read(prompt.answer(n)) == n
+    assert prompt.judge(prompt.answer(n), n).verdict == "right"
 
 
 FILLER = st.text(st.sampled_from("abc xyz.,;:!?\n*()日本語"), max_size=40)

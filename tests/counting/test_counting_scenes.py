@@ -13,12 +13,12 @@ import pytest
 from scipy import ndimage
 
 from tasks.counting.prompts import PROMPTS
-from tasks.counting.scenes import LOOKS, MIN_CONTRAST, Domain, Scene, draw_scene
+from tasks.counting.scenes import LOOKS, MIN_CONTRAST, Domain, Item, Scene, draw_scene
 
 DOMAINS: tuple[Domain, ...] = ("in", "shifted")
 
 
-def seen(scene: Scene) -> list[int]:
+def seen(scene: Scene[Item]) -> list[int]:
     """Pixels of each connected thing that differs from the ground."""
     difference = np.abs(np.asarray(scene.image, int) - np.array(scene.ground)).max(2)
     labels, count = ndimage.label(difference > MIN_CONTRAST / 2, structure=np.ones((3, 3)))
@@ -32,7 +32,7 @@ def test_every_object_can_be_seen_and_no_two_touch(domain: Domain, size: int) ->
         scene = draw_scene(7, index, domain, size)
         areas = seen(scene)
         assert len(areas) == scene.count, f"{domain} {index}"
-        assert min(areas) >= 12
+        assert min(areas) >= 0.0038 * size * size
         for item in scene.items:
             x0, y0, x1, y1 = item.box
             assert 0 <= x0 < x1 <= size
@@ -82,7 +82,7 @@ def test_what_does_not_fit_is_refused(size: int, counts: tuple[int, int]) -> Non
 
 
 def test_prompts_keep_their_bytes() -> None:
-    assert {name: hashlib.sha256(text.encode()).hexdigest()[:12] for name, text in PROMPTS.items()} == {
+    assert {name: hashlib.sha256(p.text.encode()).hexdigest()[:12] for name, p in PROMPTS.items()} == {
         "plain": "254e8e2c0aac",
         "direct": "2cb7e70e2aa2",
         "r1v": "1f75276dab01",
