@@ -24,6 +24,7 @@ BASE = frozenset(
         "markdown",
         "stage",
         "features",
+        "guidance_config",
         "statistics",
     }
 )
