@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import operator
 import re
+from dataclasses import dataclass
+from typing import Literal
 
 from tasks.scoring.thinking import strip_thinking
 
@@ -13,6 +15,7 @@ TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "nin
 VALUES = {word: value for value, word in enumerate(("zero", *UNITS, *TEENS))} | {
     word: 10 * value for value, word in enumerate(TENS, 2)
 }
+Outcome = Literal["right", "wrong", "not a count", "no number", "no answer tag"]
 MAX_DIGITS = 15
 """A longer number counts nothing in an image, and int() refuses very long ones."""
 
@@ -29,14 +32,29 @@ TOKEN = re.compile(
 )
 
 
-def extract_count(text: str) -> int | None:
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an answer earns, and why.
+
+    - right, wrong: it gives a count
+    - not a count: its last number cannot be one
+    - no number: it, or what its tags enclose, has none
+    - no answer tag: it should have one and has not
+    """
+
+    reward: float
+    verdict: Outcome
+    count: int | None
+
+
+def extract_count(text: str, tagged: bool = False) -> int | None:
     """The count that an answer gives: its last number; None where it gives none. Time is linear in the length.
 
     Where it is read:
 
     - Thinking (`scoring.strip_thinking`) is not the answer, even where no answer follows it.
     - Where there is an `<answer>` tag, only what the last one encloses is read; unclosed, it reaches to the end,
-      and it also ends a thinking that was never closed.
+      and it also ends a thinking that was never closed. `tagged`: only there.
 
     What is a number:
 
@@ -51,7 +69,31 @@ def extract_count(text: str) -> int | None:
 
     Raises TypeError where the answer is not a str.
     """
-    answer = _final(text)
+    found = _read(text, tagged)
+    return found if isinstance(found, int) else None
+
+
+def judge(text: str, truth: int, tagged: bool = False) -> Verdict:
+    """+1 for the right count, 0 for a wrong one, -1 for an answer without a count (article 004).
+
+    Raises TypeError where the answer is not a str or the truth is not an integer.
+    """
+    right = operator.index(truth)
+    found = _read(text, tagged)
+    if not isinstance(found, int):
+        return Verdict(-1.0, found, None)
+    return Verdict(1.0, "right", found) if found == right else Verdict(0.0, "wrong", found)
+
+
+def count_reward(text: str, truth: int) -> float:
+    """The reward of `judge`, the count being the last number wherever it stands."""
+    return judge(text, truth).reward
+
+
+def _read(text: str, tagged: bool) -> int | Literal["not a count", "no number", "no answer tag"]:
+    answer, in_tag = _final(text)
+    if tagged and not in_tag:
+        return "no answer tag"
     last: re.Match[str] | None = None
     pronoun = False
     for match in TOKEN.finditer(answer):
@@ -62,28 +104,19 @@ def extract_count(text: str) -> int | None:
         else:
             last = match
     if last is None:
-        return 1 if pronoun else None
-    return _value(last)
+        return 1 if pronoun else "no number"
+    count = _value(last)
+    return "not a count" if count is None else count
 
 
-def count_reward(text: str, truth: int) -> float:
-    """+1 for the right count, 0 for a wrong one, -1 for an answer without a count (article 004).
-
-    Raises TypeError where the answer is not a str or the truth is not an integer.
-    """
-    right = operator.index(truth)
-    count = extract_count(text)
-    return -1.0 if count is None else float(count == right)
-
-
-def _final(text: str) -> str:
-    """The part of an answer that is read, case-folded and with full-width forms made narrow."""
+def _final(text: str) -> tuple[str, bool]:
+    """The part of an answer that is read, case-folded and with full-width forms made narrow; whether a tag held it."""
     answer = strip_thinking(text).translate(FULL_WIDTH).casefold()
     for part in (answer, text.translate(FULL_WIDTH).casefold().rpartition("</think>")[2]):
         _, tag, rest = part.rpartition("<answer>")
         if tag:
-            return rest.partition("</answer>")[0]
-    return answer
+            return rest.partition("</answer>")[0], True
+    return answer, False
 
 
 def _in_name(text: str, start: int, end: int) -> bool:

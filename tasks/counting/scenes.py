@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from PIL import Image, ImageDraw
@@ -29,7 +31,7 @@ class Look:
     """What the scenes of a domain are drawn with."""
 
     shapes: tuple[Shape, ...]
-    colours: tuple[RGB, ...]
+    colours: Mapping[str, RGB]
     grounds: tuple[RGB, ...]
     lines: int
 
@@ -38,22 +40,29 @@ LOOKS: dict[Domain, Look] = {
     # the colours of CLEVR's objects
     "in": Look(
         shapes=("cube", "sphere", "cylinder"),
-        colours=(
-            (87, 87, 87),
-            (173, 35, 35),
-            (42, 75, 215),
-            (29, 105, 20),
-            (129, 74, 25),
-            (129, 38, 192),
-            (41, 208, 208),
-            (255, 238, 51),
-        ),
+        colours={
+            "gray": (87, 87, 87),
+            "red": (173, 35, 35),
+            "blue": (42, 75, 215),
+            "green": (29, 105, 20),
+            "brown": (129, 74, 25),
+            "purple": (129, 38, 192),
+            "cyan": (41, 208, 208),
+            "yellow": (255, 238, 51),
+        },
         grounds=((205, 205, 205), (214, 214, 214), (222, 222, 222)),
         lines=0,
     ),
     "shifted": Look(
         shapes=("car", "truck", "plane"),
-        colours=((244, 120, 30), (236, 120, 180), (248, 248, 248), (24, 28, 34), (22, 40, 110), (120, 16, 60)),
+        colours={
+            "orange": (244, 120, 30),
+            "pink": (236, 120, 180),
+            "white": (248, 248, 248),
+            "black": (24, 28, 34),
+            "navy": (22, 40, 110),
+            "maroon": (120, 16, 60),
+        },
         grounds=((206, 180, 130), (104, 146, 96), (70, 96, 120)),
         lines=6,
     ),
@@ -65,8 +74,11 @@ class Item:
     """An object of a scene; `box` is x0, y0, x1, y1 in px."""
 
     shape: Shape
-    colour: RGB
+    colour: str
     box: Box
+
+    def __str__(self) -> str:
+        return f"{self.colour} {self.shape}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +115,14 @@ def draw_scene(
     look = LOOKS[domain]
     rng = _rng("look", domain, seed, index)
     ground = rng.choice(look.grounds)
-    visible = [colour for colour in look.colours if distance(colour, ground) >= MIN_CONTRAST]
+    visible = [name for name, colour in look.colours.items() if distance(colour, ground) >= MIN_CONTRAST]
     boxes = _boxes(seed, index, size, counts)
     items = tuple(Item(rng.choice(look.shapes), rng.choice(visible), box) for box in boxes)
     canvas = _draw_ground(rng, ground, size, look.lines)
     pen = ImageDraw.Draw(canvas)
     for item in items:
         x0, y0, x1, y1 = (SCALE * value for value in item.box)
-        DRAW[item.shape](pen, (x0, y0, x1, y1), item.colour)
+        DRAW[item.shape](pen, (x0, y0, x1, y1), look.colours[item.colour])
     return Scene(canvas.resize((size, size), Image.Resampling.BOX), ground, items)
 
 
@@ -150,12 +162,16 @@ def _boxes(seed: int, index: int, size: int, counts: tuple[int, int]) -> list[Bo
 def _draw_ground(rng: random.Random, ground: RGB, size: int, lines: int) -> Image.Image:
     """A ground a little darker at the top, with faint lines across it."""
     side = size * SCALE
-    canvas = Image.new("RGB", (1, side))
-    for y in range(side):
-        canvas.putpixel((0, y), mix(ground, (0, 0, 0), 0.08 * (1 - y / side)))
-    canvas = canvas.resize((side, side))
+    canvas = _shade(ground, side).resize((side, side))
     pen = ImageDraw.Draw(canvas)
     for _ in range(lines):
         ends = (0, rng.uniform(0, side), side, rng.uniform(0, side))
         pen.line(ends, fill=mix(ground, (255, 255, 255), rng.uniform(0.04, 0.1)), width=max(1, side // 120))
     return canvas
+
+
+@lru_cache(maxsize=16)
+def _shade(ground: RGB, side: int) -> Image.Image:
+    """One column of the ground."""
+    column = [mix(ground, (0, 0, 0), 0.08 * (1 - y / side)) for y in range(side)]
+    return Image.frombytes("RGB", (1, side), bytes(value for colour in column for value in colour))

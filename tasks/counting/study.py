@@ -14,7 +14,6 @@ import pyarrow as pa
 
 from tasks.counting.config import CountingConfig
 from tasks.counting.prompts import PROMPTS, PromptName
-from tasks.counting.reward import count_reward, extract_count
 from tasks.counting.scenes import Domain, draw_scene
 from tasks.counting.table import LEVEL, measure
 from tasks.model.generate import generate
@@ -77,7 +76,7 @@ def _ask(
         indexes = range(first, min(first + config.batch, config.images))
         scenes = [draw_scene(config.seed, i, domain, config.size, config.counts) for i in indexes]
         images = [scene.image for scene in scenes]
-        answers = generate(model, processor, images, PROMPTS[prompt], config.max_new_tokens, config.batch)
+        answers = generate(model, processor, images, PROMPTS[prompt].text, config.max_new_tokens, config.batch)
         rows += [
             {
                 "prompt": prompt,
@@ -86,8 +85,8 @@ def _ask(
                 "truth": scene.count,
                 "text": answer.text,
                 "clipped": answer.clipped,
-                "count": extract_count(answer.text),
-                "reward": count_reward(answer.text, scene.count),
+                "count": PROMPTS[prompt].read(answer.text),
+                "reward": PROMPTS[prompt].judge(answer.text, scene.count).reward,
             }
             for index, scene, answer in zip(indexes, scenes, answers, strict=True)
         ]
@@ -106,7 +105,7 @@ def _environment(config: CountingConfig) -> str:
     files = sorted(p for p in Path(name).rglob("*") if p.is_file()) if Path(name).is_dir() else []
     model = [f"{p.relative_to(name)} {_file_digest(p, p.stat().st_size, p.stat().st_mtime_ns)}" for p in files]
     libraries = [f"{name} {version(name)}" for name in ("torch", "transformers", "pillow")]
-    return digest(*model, *libraries, *(PROMPTS[prompt] for prompt in config.prompts))
+    return digest(*model, *libraries, *(PROMPTS[prompt].text for prompt in config.prompts))
 
 
 @lru_cache(maxsize=256)
@@ -119,5 +118,5 @@ def _file_digest(path: Path, size: int, modified: int) -> str:
     return hashed.hexdigest()
 
 
-counting_stage = Stage("counting", 2, _counting, _environment)
+counting_stage = Stage("counting", 3, _counting, _environment)
 counting = counting_stage.task()

@@ -56,15 +56,15 @@ class Recipe(Config):
     log_every: int = 50
 
 
-def patches(images: np.ndarray[Any, Any]) -> Tensor:
+def patches(images: np.ndarray[Any, Any], patch: int = tiny.PATCH) -> Tensor:
     """Pixels as Qwen's image processor lays them out, for a model with mean and deviation 0.5.
 
-    (batch, height, width) grey or (batch, height, width, 3) uint8 -> (batch * patches, 3 * 2 * 8 * 8) float32, the
-    patches of a cell side by side, each as channel, frame, row, column.
+    (batch, height, width) grey or (batch, height, width, 3) uint8 -> (batch * patches, 3 * 2 * patch * patch) float32,
+    the patches of a cell side by side, each as channel, frame, row, column.
     """
     if images.ndim == 3:
         images = np.broadcast_to(images[..., None], (*images.shape, 3))
-    p, m = tiny.PATCH, tiny.MERGE
+    p, m = patch, tiny.MERGE
     x = torch.from_numpy(np.ascontiguousarray(images)).float().div_(127.5).sub_(1.0)
     b, h, w, c = x.shape
     x = x.view(b, h // (m * p), m, p, w // (m * p), m, p, c).permute(0, 1, 4, 2, 5, 7, 3, 6)

@@ -82,7 +82,7 @@ def test_what_does_not_fit_is_refused(size: int, counts: tuple[int, int]) -> Non
 
 
 def test_prompts_keep_their_bytes() -> None:
-    assert {name: hashlib.sha256(text.encode()).hexdigest()[:12] for name, text in PROMPTS.items()} == {
+    assert {name: hashlib.sha256(p.text.encode()).hexdigest()[:12] for name, p in PROMPTS.items()} == {
         "plain": "254e8e2c0aac",
         "direct": "2cb7e70e2aa2",
         "r1v": "1f75276dab01",

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from flows import counting as flow
 from tasks.counting import study
 from tasks.counting.config import CountingConfig
-from tasks.counting.reward import count_reward, extract_count
+from tasks.counting.prompts import PROMPTS
 from tasks.counting.scenes import draw_scene
 from tasks.counting.study import counting_stage, read_rows
 from tasks.counting.table import MEASURES, as_text, measure
@@ -91,8 +91,8 @@ def test_untrained_model_under_every_prompt(base: str, store: Path) -> None:
     for row in rows:
         truth = draw_scene(config.seed, row["index"], row["domain"], config.size, config.counts).count
         assert row["truth"] == truth
-        assert row["count"] == extract_count(row["text"])
-        assert row["reward"] == count_reward(row["text"], truth)
+        verdict = PROMPTS[row["prompt"]].judge(row["text"], truth)
+        assert (row["count"], row["reward"]) == (verdict.count, verdict.reward)
     table = read_rows(folder)
     assert [(r["prompt"], r["domain"]) for r in table] == [
         (prompt, domain) for prompt in config.prompts for domain in config.domains
