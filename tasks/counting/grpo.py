@@ -19,6 +19,7 @@ import torch
 from tasks.counting.grpo_config import CountingGrpoConfig
 from tasks.model.prompts import prompt_text
 from tasks.records import digest
+from tasks.train.grpo import image_tokens
 from tasks.train.guidance import answer_tokens, choose, summary
 
 if TYPE_CHECKING:
@@ -134,12 +135,13 @@ def objective(
     """The loss, and the share of tokens at which it is clipped; logp, old, weights, reference (N, T), gain (N, 1).
 
     The ratio to the sampling policy makes later epochs unbiased; the minimum takes away what would be won by moving
-    it further than `clip`. Mean over the tokens of an answer, then over answers. KL: the k3 estimate.
+    it further than `clip`. Mean over the tokens of an answer, then over answers. KL: the k3 estimate,
+    weighted with the ratio, for an unbiased gradient (arXiv 2512.02556).
     """
     ratio = (logp - old).exp()
     won = torch.min(ratio * gain, ratio.clamp(1 - clip, 1 + clip) * gain)
     if reference is not None:
-        won = won - beta * ((reference - logp).exp() - (reference - logp) - 1)
+        won = won - beta * ratio * ((reference - logp).exp() - (reference - logp) - 1)
     loss = -((won * weights).sum(1) / weights.sum(1).clamp(min=1)).mean()
     clipped = ((ratio < 1 - clip) & (gain < 0)) | ((ratio > 1 + clip) & (gain > 0))
     return loss, (clipped * weights).sum() / weights.sum().clamp(min=1)
@@ -158,9 +160,7 @@ class Policy:
         self.padding: int = processor.tokenizer.pad_token_id
         ends = model.generation_config.eos_token_id
         self.ends = torch.tensor(ends, device=model.device).flatten()
-        # an untrained policy may sample them, and no answer holds an image
-        names = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
-        self.barred = [getattr(model.config, name) for name in names]
+        self.barred = image_tokens(model)  # an untrained policy may sample them, and no answer holds an image
 
     def look(self, images: Sequence[Any]) -> Inputs:
         """The model's inputs for B images under the prompt."""
