@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from prefect import flow, get_run_logger
 
 from flows.evaluation import Judged, held_out_run, judge, tell
-from tasks.config import GrpoRun, RunConfig, SftRun
+from tasks.config import RunConfig
 from tasks.dataset.publish import dataset_at
 from tasks.evaluate.held_out import held_out
 from tasks.evaluate.read import Adapter
@@ -17,6 +17,7 @@ from tasks.store import Folder
 from tasks.train.grpo import grpo
 from tasks.train.sft import sft
 from tasks.train.upload import upload_to_hub
+from tasks.train_config import GrpoRun, SftRun
 
 
 @dataclass(frozen=True, slots=True)

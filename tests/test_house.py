@@ -25,6 +25,7 @@ BASE = frozenset(
         "stage",
         "features",
         "statistics",
+        "train_config",
     }
 )
 # a room may import from itself and from rooms further left; rooms of one rank know nothing of each other

@@ -10,8 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.config import ModelConfig
 from tasks.model.torchvision_cpu import declare_operators
+from tasks.train_config import ModelConfig
 
 if TYPE_CHECKING:
     import torch

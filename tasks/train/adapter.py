@@ -6,9 +6,9 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from tasks.config import LoraConfig
 from tasks.model.load import TEXT_LAYERS, VISION_LAYERS
 from tasks.records import digest
+from tasks.train_config import LoraConfig
 
 WEIGHTS = "adapter_model.safetensors"
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.config import GrpoRun
 from tasks.model.load import load_model, load_processor
 from tasks.records import StageRef
 from tasks.scoring import composite_reward, resolve_weights
@@ -27,6 +26,7 @@ from tasks.train.trainer import (
     usable_pages,
     write_checkpoint,
 )
+from tasks.train_config import GrpoRun
 
 
 def make_reward(weights: str | Mapping[str, float]) -> Callable[..., list[float]]:

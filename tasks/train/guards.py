@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tasks.config import LoraConfig
 from tasks.model.prompts import messages, prompt_text
 from tasks.records import StageError
 from tasks.train.pages import DatasetPage
+from tasks.train_config import LoraConfig
 
 MEASURED_SIZES = 16
 """Different image sizes whose prompts are measured, the largest ones."""

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.config import SftRun
 from tasks.model.load import load_model, load_processor
 from tasks.model.prompts import prompt_text
 from tasks.records import StageRef
@@ -27,6 +26,7 @@ from tasks.train.trainer import (
     usable_pages,
     write_checkpoint,
 )
+from tasks.train_config import SftRun
 
 
 def make_rows(config: SftRun, processor: Any, images: Mapping[DatasetPage, bytes], order: Sequence[DatasetPage]) -> Any:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.config import GrpoRun, SftRun
 from tasks.model.load import FAMILIES
 from tasks.records import Reason, Reject, StageError, StageRef, UsageError
 from tasks.stage import Stage
@@ -18,6 +17,7 @@ from tasks.train.checkpoints import FOLDER, pull_checkpoint
 from tasks.train.environment import base_digest, precision, versions
 from tasks.train.guards import check_changed, split_too_long
 from tasks.train.pages import DatasetPage, choose_pages
+from tasks.train_config import GrpoRun, SftRun
 
 WARM_UP = 5
 """Steps in which the learning rate climbs."""

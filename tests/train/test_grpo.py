@@ -9,7 +9,6 @@ import torch
 from killed_run import run_until_killed
 from training_pages import LORA, grpo_run, weights
 
-from tasks.config import GrpoRun, LoraConfig, ModelConfig
 from tasks.model.load import load_model, load_processor
 from tasks.model.prompts import prompt_text
 from tasks.records import StageRef, UsageError
@@ -20,6 +19,7 @@ from tasks.train.adapter import add_adapter, part_digests
 from tasks.train.grpo import grpo_stage, make_reward, make_rows, make_trainer
 from tasks.train.guards import AdapterMismatchError, NothingToTrainError, PromptMismatchError, check_prompt
 from tasks.train.pages import choose_pages, read_images
+from tasks.train_config import GrpoRun, LoraConfig, ModelConfig
 
 
 def log_of(ref: StageRef) -> list[dict[str, Any]]:

@@ -11,7 +11,6 @@ import pytest
 from killed_run import run_until_killed
 from training_pages import page, sft_run, weights, write_dataset
 
-from tasks.config import LoraConfig, ModelConfig, SftRun
 from tasks.model.load import load_model, load_processor
 from tasks.model.prompts import prompt_text
 from tasks.records import StageError, StageRef
@@ -22,6 +21,7 @@ from tasks.train.checkpoints import scratch_folder
 from tasks.train.guards import AdapterUnchangedError, ContextTooShortError, NotFiniteError, NothingToTrainError
 from tasks.train.pages import choose_pages, read_images
 from tasks.train.sft import make_rows, make_trainer, sft_stage
+from tasks.train_config import LoraConfig, ModelConfig, SftRun
 
 
 def read(ref: StageRef, name: str) -> Any:

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
-from tasks.config import GrpoConfig, GrpoRun, LoraConfig, ModelConfig, PagesConfig, SftConfig, SftRun
 from tasks.dataset.shards import dataset_schema
 from tasks.model import tiny
 from tasks.records import StageRef, digest
+from tasks.train_config import GrpoConfig, GrpoRun, LoraConfig, ModelConfig, PagesConfig, SftConfig, SftRun
 
 LORA = LoraConfig(r=4, alpha=8)
 
