@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from tasks.records import UsageError
 from tasks.render_config import Config, RenderConfig
-from tasks.train_config import GrpoConfig, LoraConfig, ModelConfig, PagesConfig, SftConfig
+from tasks.train_config import CostConfig, GrpoConfig, LoraConfig, ModelConfig, PagesConfig, SftConfig
 
 RUNS = Path(__file__).parent.parent / "infra" / "runs"
 
@@ -148,6 +148,7 @@ class RunConfig(Config):
     lora: LoraConfig = LoraConfig()
     sft: SftConfig = SftConfig()
     grpo: GrpoConfig = GrpoConfig()
+    cost: CostConfig = CostConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
 
     def of_folder(self, folder: str | None) -> RunConfig:

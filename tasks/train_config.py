@@ -8,6 +8,12 @@ from pydantic import Field
 
 from tasks.render_config import Config
 
+Recompute = Literal["auto", "on", "off"]
+RECOMPUTE = Field(
+    "auto",
+    description="Compute activations again for the gradient rather than keep them, to save memory; auto: on a GPU",
+)
+
 
 class ModelConfig(Config):
     """Which model is trained: a folder, or an image-text-to-text model of the Hub."""
@@ -45,6 +51,7 @@ class SftConfig(Config):
     batch: int = Field(8, ge=1)
     micro_batch: int = Field(0, ge=0, description="Pages on the device at once, to save memory; 0: the whole batch")
     learning_rate: float = Field(2e-3, gt=0)
+    recompute: Recompute = RECOMPUTE
     save_steps: int = Field(
         25, ge=1, description="A checkpoint every so many steps; a killed run resumes from the last"
     )
@@ -65,8 +72,20 @@ class GrpoConfig(Config):
     beta: float = Field(0.0, ge=0, description="Weight of the KL term")
     loss_type: Literal["dapo", "dr_grpo", "bnpo", "grpo"] = Field("dapo", description="How token losses are averaged")
     weights: str | dict[str, float] = Field("v2", description="Reward preset, or part -> weight")
+    recompute: Recompute = RECOMPUTE
+    probe: Literal["off", "tell", "strict"] = Field(
+        "tell",
+        description="Before the first step, see whether there is anything to learn from; strict: stop where not",
+    )
+    probe_prompts: int = Field(16, ge=2, le=64, description="Pages of the probe")
     save_steps: int = Field(10, ge=1)
     seed: int = 0
+
+
+class CostConfig(Config):
+    """What the machine costs. Never changes a result."""
+
+    per_hour: float = Field(0, ge=0, description="Price of an hour, in any currency; 0: not known")
 
 
 class SftRun(Config):
@@ -76,6 +95,7 @@ class SftRun(Config):
     pages: PagesConfig = PagesConfig()
     lora: LoraConfig = LoraConfig()
     sft: SftConfig = SftConfig()
+    cost: CostConfig = CostConfig()
 
 
 class GrpoRun(Config):
@@ -85,3 +105,4 @@ class GrpoRun(Config):
     pages: PagesConfig = PagesConfig()
     lora: LoraConfig = LoraConfig()
     grpo: GrpoConfig = GrpoConfig()
+    cost: CostConfig = CostConfig()
