@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from tasks.guidance_config import GuidanceConfig
 from tasks.render_config import Config
 
 Recompute = Literal["auto", "on", "off"]
@@ -72,6 +73,7 @@ class GrpoConfig(Config):
     beta: float = Field(0.0, ge=0, description="Weight of the KL term")
     loss_type: Literal["dapo", "dr_grpo", "bnpo", "grpo"] = Field("dapo", description="How token losses are averaged")
     weights: str | dict[str, float] = Field("v2", description="Reward preset, or part -> weight")
+    guidance: GuidanceConfig = GuidanceConfig()
     recompute: Recompute = RECOMPUTE
     probe: Literal["off", "tell", "strict"] = Field(
         "tell",

@@ -15,7 +15,14 @@ from tasks.train.adapter import layers, save_adapter
 from tasks.train.checkpoints import scratch_folder
 from tasks.train.cost import Meter
 from tasks.train.environment import environment
-from tasks.train.guards import check_adapter, check_context, check_prompt, trainable_parameters, trainer_prompt
+from tasks.train.guards import (
+    answer_text,
+    check_adapter,
+    check_context,
+    check_prompt,
+    trainable_parameters,
+    trainer_prompt,
+)
 from tasks.train.inputs import check_rollouts
 from tasks.train.pages import DatasetPage, draw, image_sizes, read_images, trainer_dataset
 from tasks.train.probe import probe
@@ -66,14 +73,15 @@ def image_tokens(model: Any) -> list[int]:
 
 
 def make_trainer(config: GrpoRun, model: Any, processor: Any, rows: Any, scratch: Path) -> Any:
-    """TRL's GRPOTrainer; on a CPU with the shortcuts of `rollouts`.
+    """TRL's GRPOTrainer with guidance (`guided`); on a CPU with the shortcuts of `rollouts`.
 
     Every step samples its own answers, from the whole distribution: a cut tail would bias the ratio of policies.
     Only the tokens that stand for an image are barred: in an answer there is no image that the model could put there.
     """
     import torch
-    from trl import GRPOConfig, GRPOTrainer
+    from trl import GRPOConfig
 
+    from tasks.train.guided import GuidedTrainer
     from tasks.train.rollouts import SharedPagesTrainer
 
     grpo = config.grpo
@@ -91,9 +99,11 @@ def make_trainer(config: GrpoRun, model: Any, processor: Any, rows: Any, scratch
         shuffle_dataset=False,
         lr_scheduler_type="linear",
     )
-    trainer = GRPOTrainer if torch.cuda.is_available() else SharedPagesTrainer
+    trainer = GuidedTrainer if torch.cuda.is_available() else SharedPagesTrainer
     return trainer(
         model=model,
+        guidance=grpo.guidance,
+        answer=lambda row: answer_text(row["reference"]),
         reward_funcs=make_reward(grpo.weights),
         args=arguments,
         train_dataset=rows,

@@ -13,8 +13,8 @@ from tasks.guidance_config import GuidanceConfig
 from tasks.records import StageError, digest
 
 Groups = Sequence[Sequence[float]]
-SPREAD = 1e-8
-"""Rewards of a group that differ by no more are equal: their advantages are 0, the group teaches nothing."""
+EQUAL = 1e-6
+"""Rewards that differ by no more are equal: a group of such ones has advantages of 0, it teaches nothing."""
 
 
 def share_at(config: GuidanceConfig, step: int, steps: int) -> float:
@@ -37,7 +37,7 @@ def choose(config: GuidanceConfig, rewards: Groups, seed: int, step: int, steps:
     for number, group in enumerate(rewards):
         rng = random.Random(digest("guidance", str(seed), str(step), str(number)))
         helped, place = rng.random() < share, rng.randrange(len(group))
-        if helped and (config.mode == "share" or max(group) < config.tau):
+        if helped and (config.mode == "share" or not _reaches(max(group), config)):
             chosen[number] = place
     return chosen
 
@@ -52,10 +52,10 @@ def summary(config: GuidanceConfig, before: Groups, after: Groups, chosen: Mappi
     """
     own = [reward for group in before for reward in group]
     silent = [group for group in after if not _spread(group)]
-    right = sum(group[0] >= config.tau for group in silent)
+    right = sum(_reaches(group[0], config) for group in silent)
     return {
         "policy/reward": sum(own) / len(own),
-        "policy/right": sum(reward >= config.tau for reward in own) / len(own),
+        "policy/right": sum(_reaches(reward, config) for reward in own) / len(own),
         "policy/signal": sum(map(_spread, before)) / len(before),
         "guidance/injected": len(chosen) / len(before),
         "guidance/signal": 1 - len(silent) / len(after),
@@ -65,7 +65,11 @@ def summary(config: GuidanceConfig, before: Groups, after: Groups, chosen: Mappi
 
 
 def _spread(group: Sequence[float]) -> bool:
-    return max(group) - min(group) > SPREAD
+    return max(group) - min(group) > EQUAL
+
+
+def _reaches(reward: float, config: GuidanceConfig) -> bool:
+    return reward > config.tau - EQUAL
 
 
 def answer_tokens(tokenizer: Any, text: str, longest: int) -> list[int]:

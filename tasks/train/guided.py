@@ -23,6 +23,8 @@ class GuidedTrainer(GRPOTrainer):  # type: ignore[misc]
     what the function logs itself) is of the policy's own answers; frac_reward_zero_std, completions/*, entropy and
     clip_ratio/* are of those trained on. `guidance.summary` is logged beside them.
 
+    Nothing is put in outside of `train`: a probe sees the policy alone.
+
     Raises UsageError where the answers of a group may lie in several processes, StageError for a right answer that is
     longer than an answer can be.
     """
@@ -51,7 +53,7 @@ class GuidedTrainer(GRPOTrainer):  # type: ignore[misc]
         ids, logprobs = super()._generate_single_turn(
             prompt_ids, images, multimodal_fields, num_generations, *rest, **options
         )
-        if not (self.model.training and self._alone):
+        if not (self.is_in_train and self.model.training and self._alone):
             return ids, logprobs
         self._own = super()._calculate_rewards(self._rows, self._column("prompt"), self._completions(ids), ids)
         self._rewards = self._own.clone()
