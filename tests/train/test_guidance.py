@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.guidance_config import GuidanceConfig
@@ -22,6 +22,7 @@ CONFIGS = st.builds(
 STEPS = st.integers(1, 500).flatmap(lambda steps: st.tuples(st.integers(0, steps - 1), st.just(steps)))
 
 
+@settings(max_examples=50)
 @given(CONFIGS, GROUPS, st.integers(0, 99), STEPS)
 def test_who_is_helped(config: GuidanceConfig, groups: list[list[float]], seed: int, at: tuple[int, int]) -> None:
     chosen = choose(config, groups, seed, *at)
@@ -38,6 +39,7 @@ def test_who_is_helped(config: GuidanceConfig, groups: list[list[float]], seed: 
         assert chosen.keys() == set(range(len(groups)))
 
 
+@settings(max_examples=50)
 @given(CONFIGS, GROUPS, st.integers(0, 99), STEPS, st.floats(0, 1))
 def test_a_larger_share_helps_the_same_and_more(
     config: GuidanceConfig, groups: list[list[float]], seed: int, at: tuple[int, int], factor: float
@@ -46,6 +48,7 @@ def test_a_larger_share_helps_the_same_and_more(
     assert choose(smaller, groups, seed, *at).items() <= choose(config, groups, seed, *at).items()
 
 
+@settings(max_examples=50)
 @given(CONFIGS, GROUPS, STEPS)
 def test_groups_do_not_depend_on_their_neighbours(
     config: GuidanceConfig, groups: list[list[float]], at: tuple[int, int]
@@ -55,6 +58,7 @@ def test_groups_do_not_depend_on_their_neighbours(
     assert first == {group: place for group, place in whole.items() if group == 0}
 
 
+@settings(max_examples=50)
 @given(CONFIGS, STEPS)
 def test_the_share_never_rises(config: GuidanceConfig, at: tuple[int, int]) -> None:
     step, steps = at
@@ -79,6 +83,7 @@ def test_any_answer_of_a_group_may_give_way() -> None:
     )
 
 
+@settings(max_examples=50)
 @given(CONFIGS, GROUPS, st.integers(0, 99), STEPS)
 def test_what_is_logged(config: GuidanceConfig, groups: list[list[float]], seed: int, at: tuple[int, int]) -> None:
     chosen = choose(config, groups, seed, *at)
