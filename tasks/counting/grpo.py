@@ -47,6 +47,7 @@ def train(
     grad_norm (before clipping), clip (share of tokens whose ratio is clipped). Where no group has a signal, and there
     is no KL term, no optimizer step is made, and loss, grad_norm and clip are 0.
 
+    A run is minutes on a tiny model, and so is not resumed: whoever makes many keeps each one's result.
     The same model, examples and configuration give the same log and weights, on one kind of CPU and number of
     threads. Raises StageError for a guided answer that is longer than `max_new_tokens`.
     """
@@ -74,15 +75,15 @@ def train(
         row |= {"length": sum(map(len, answers)) / len(answers), "entropy": entropy}
 
         # guidance: in some groups one answer gives way to a right one
-        rewards = list(own)
-        chosen = choose(config.guidance, split(own, config.generations), config.seed, step, config.steps)
+        rewards, before = list(own), split(own, config.generations)
+        chosen = choose(config.guidance, before, config.seed, step, config.steps)
         injected = [group * config.generations + place for group, place in chosen.items()]
         for i in injected:
             text = prompt.answer(truths[i])
             answers[i] = answer_tokens(processor.tokenizer, text, config.max_new_tokens)
             rewards[i] = prompt.judge(text, truths[i]).reward
-        groups = [split(values, config.generations) for values in (own, rewards)]
-        row |= summary(config.guidance, *groups, chosen)
+        after = split(rewards, config.generations)
+        row |= summary(config.guidance, before, after, chosen)
 
         # learning: several epochs on this batch
         row |= {"loss": 0.0, "grad_norm": 0.0, "clip": 0.0}
@@ -90,7 +91,7 @@ def train(
             tokens, weights = pad(answers, policy.padding, model.device)
             if config.guidance.weighting == "masked":
                 weights[injected] = 0
-            gain = advantages(torch.tensor(groups[1])).to(model.device)
+            gain = advantages(torch.tensor(after)).to(model.device)
             old = kl_to = None
             if reference:
                 with torch.no_grad():

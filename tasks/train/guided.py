@@ -39,7 +39,8 @@ class GuidedTrainer(GRPOTrainer):  # type: ignore[misc]
             raise UsageError("guidance needs all answers of a group in one process; train in one, or set mode = 'none'")
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        self._rows, self._rewards = inputs, None
+        self._rows = inputs
+        self._rewards: torch.Tensor | None = None
         self._injected: list[int] = []
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
         if self._injected:
@@ -56,17 +57,17 @@ class GuidedTrainer(GRPOTrainer):  # type: ignore[misc]
         if not (self.is_in_train and self.model.training and self._alone):
             return ids, logprobs
         self._own = super()._calculate_rewards(self._rows, self._column("prompt"), self._completions(ids), ids)
-        self._rewards = self._own.clone()
+        rewards = self._rewards = self._own.clone()
         before = self._own.view(-1, num_generations).tolist()
         step, steps = self.state.global_step // self.num_iterations, self.args.max_steps // self.num_iterations
         chosen = choose(self.guidance, before, self.args.seed, step, steps)
         self._injected = [group * num_generations + place for group, place in chosen.items()]
         for i in self._injected:
             ids[i] = answer_tokens(self._tokenizer, self.answer(self._rows[i]), self.max_completion_length)
-            self._rewards[i] = self._reward(i, ids[i])
+            rewards[i] = self._reward(i, ids[i])
             if logprobs is not None:
                 logprobs[i] = [float("nan")] * len(ids[i])  # to trl: not known, so not corrected
-        after = self._rewards.view(-1, num_generations).tolist()
+        after = rewards.view(-1, num_generations).tolist()
         for name, value in summary(self.guidance, before, after, chosen).items():
             self._metrics["train"][name].append(value)
         return ids, logprobs
