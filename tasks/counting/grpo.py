@@ -151,7 +151,7 @@ def objective(
 class Policy:
     """A Qwen-VL model that answers one prompt about images.
 
-    The answers of a group begin with the same image and prompt, nine tenths of what there is to compute. So this
+    The answers of a group begin with the same image and prompt, often most of their tokens. So this
     prefix is computed once for each image; its keys and values are then repeated for the group, gradient included.
     """
 
