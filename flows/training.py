@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from prefect import flow, get_run_logger
 
 from flows.evaluation import Judged, held_out_run, judge, tell
-from tasks.config import GrpoRun, RunConfig, SftRun
+from tasks.config import RunConfig
 from tasks.dataset.publish import dataset_at
 from tasks.evaluate.held_out import held_out
 from tasks.evaluate.read import Adapter
@@ -17,6 +17,7 @@ from tasks.store import Folder
 from tasks.train.grpo import grpo
 from tasks.train.sft import sft
 from tasks.train.upload import upload_to_hub
+from tasks.train_config import GrpoRun, SftRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,8 @@ def refine(run: RunConfig, dataset: StageRef, *before: StageRef) -> Trained:
     Raises StageError before anything is trained where no held-out page could judge it.
     """
     pages = held_out(held_out_run(run, dataset), dataset)
-    warm = sft(SftRun(model=run.model, pages=run.pages, lora=run.lora, sft=run.sft), dataset)
-    refined = grpo(GrpoRun(model=run.model, pages=run.pages, lora=run.lora, grpo=run.grpo), dataset, warm)
+    warm = sft(SftRun(model=run.model, pages=run.pages, lora=run.lora, sft=run.sft, cost=run.cost), dataset)
+    refined = grpo(GrpoRun(model=run.model, pages=run.pages, lora=run.lora, grpo=run.grpo, cost=run.cost), dataset, warm)
     judged = judge(run, pages, Adapter(warm), Adapter(refined))
     told = tell(run, judged, *before, warm, refined)
     if run.upload.adapter:

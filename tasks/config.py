@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 
 from tasks.records import UsageError
 from tasks.render_config import Config, RenderConfig
+from tasks.train_config import CostConfig, GrpoConfig, LoraConfig, ModelConfig, PagesConfig, SftConfig
 
 RUNS = Path(__file__).parent.parent / "infra" / "runs"
 
@@ -63,66 +64,6 @@ class UploadConfig(Config):
     dataset: HubName = Field("", description="Dataset repository, owner/name; empty: the dataset stays in its folder")
     adapter: HubName = Field("", description="Model repository of the refined adapter; empty: it stays in the store")
     private: bool = Field(True, description="A repository that is created is private, and a public one is refused")
-
-
-class ModelConfig(Config):
-    """Which model is trained: a folder, or an image-text-to-text model of the Hub."""
-
-    base: str = Field(
-        "tiny", description="'tiny' (embedded), a local folder, or a Hub name such as Qwen/Qwen3-VL-2B-Instruct"
-    )
-    prompt: str = Field("Convert to Markdown.", description="The same bytes in training, rollouts and evaluation")
-    max_new_tokens: int = Field(160, ge=8, description="Longest answer, in tokens")
-    dtype: Literal["float32", "bfloat16"] = "float32"
-
-
-class PagesConfig(Config):
-    """Which pages of a dataset train and test a model."""
-
-    languages: tuple[str, ...] = Field(("en",), description="Languages used; empty uses all")
-    max_label_chars: int = Field(150, ge=1, description="Pages with longer labels are left out")
-    min_label_chars: int = Field(8, ge=1, description="Pages with shorter labels are left out")
-    tables: bool = Field(False, description="Use pages with tables")
-
-
-class LoraConfig(Config):
-    """The adapter."""
-
-    r: int = Field(32, ge=1)
-    alpha: int = Field(64, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
-    vision: bool = Field(True, description="Adapt the vision layers too")
-
-
-class SftConfig(Config):
-    """Supervised warm-up."""
-
-    steps: int = Field(100, ge=0)
-    batch: int = Field(8, ge=1)
-    micro_batch: int = Field(0, ge=0, description="Pages on the device at once, to save memory; 0: the whole batch")
-    learning_rate: float = Field(2e-3, gt=0)
-    save_steps: int = Field(
-        25, ge=1, description="A checkpoint every so many steps; a killed run resumes from the last"
-    )
-    seed: int = 0
-
-
-class GrpoConfig(Config):
-    """Refinement of the same adapter by group-relative policy optimisation."""
-
-    steps: int = Field(60, ge=0)
-    prompts: int = Field(8, ge=1, description="Different pages per step")
-    generations: int = Field(4, ge=2, description="Answers per page: the group")
-    micro_batch: int = Field(
-        0, ge=0, description="Answers in a gradient's forward pass, to save memory; 0: all at once"
-    )
-    learning_rate: float = Field(1e-4, gt=0)
-    temperature: float = Field(0.5, gt=0)
-    beta: float = Field(0.0, ge=0, description="Weight of the KL term")
-    loss_type: Literal["dapo", "dr_grpo", "bnpo", "grpo"] = Field("dapo", description="How token losses are averaged")
-    weights: str | dict[str, float] = Field("v2", description="Reward preset, or part -> weight")
-    save_steps: int = Field(10, ge=1)
-    seed: int = 0
 
 
 class Checkpoint(ModelConfig):
@@ -207,6 +148,7 @@ class RunConfig(Config):
     lora: LoraConfig = LoraConfig()
     sft: SftConfig = SftConfig()
     grpo: GrpoConfig = GrpoConfig()
+    cost: CostConfig = CostConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
 
     def of_folder(self, folder: str | None) -> RunConfig:
@@ -215,24 +157,6 @@ class RunConfig(Config):
             return self
         source = self.collect.model_copy(update={"sources": ("folder",), "folder": folder})
         return self.model_copy(update={"collect": source})
-
-
-class SftRun(Config):
-    """What decides an SFT adapter, its dataset apart."""
-
-    model: ModelConfig = ModelConfig()
-    pages: PagesConfig = PagesConfig()
-    lora: LoraConfig = LoraConfig()
-    sft: SftConfig = SftConfig()
-
-
-class GrpoRun(Config):
-    """What decides a GRPO adapter, its dataset and the adapter it goes on from apart."""
-
-    model: ModelConfig = ModelConfig()
-    pages: PagesConfig = PagesConfig()
-    lora: LoraConfig = LoraConfig()
-    grpo: GrpoConfig = GrpoConfig()
 
 
 class HeldOutRun(Config):

@@ -24,7 +24,9 @@ BASE = frozenset(
         "markdown",
         "stage",
         "features",
+        "guidance_config",
         "statistics",
+        "train_config",
     }
 )
 # a room may import from itself and from rooms further left; rooms of one rank know nothing of each other

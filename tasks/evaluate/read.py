@@ -15,13 +15,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.config import Checkpoint, ModelConfig, ReadRun, RunConfig, System
+from tasks.config import Checkpoint, ReadRun, RunConfig, System
 from tasks.evaluate.page_set import PageInput, has_pdfs, read_inputs
 from tasks.evaluate.systems import Reading, open_reader, versions
 from tasks.model.load import FAMILIES, trained_families
 from tasks.records import StageError, StageRef, UsageError, digest
 from tasks.stage import Counts, Stage
 from tasks.store import Folder, finished, stage_at
+from tasks.train_config import ModelConfig
 
 BASE = "base"
 _NAMED = re.compile(r"([\w.+-]+)=(.+)")

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.config import ModelConfig
 from tasks.model.torchvision_cpu import declare_operators
+from tasks.train_config import ModelConfig
 
 if TYPE_CHECKING:
     import torch

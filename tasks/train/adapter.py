@@ -6,9 +6,9 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from tasks.config import LoraConfig
 from tasks.model.load import TEXT_LAYERS, VISION_LAYERS
 from tasks.records import digest
+from tasks.train_config import LoraConfig
 
 WEIGHTS = "adapter_model.safetensors"
 
@@ -35,13 +35,40 @@ def add_adapter(model: Any, config: LoraConfig, seed: int) -> Any:
     return get_peft_model(model, settings)
 
 
+def part_of(name: str) -> str:
+    """The part of the adapter that a weight belongs to: the vision layers, their mergers, or the text layers."""
+    if ".visual." not in name:
+        return "text"
+    return "merger" if "merger" in name else "vision"
+
+
+def adapter_parameters(model: Any) -> dict[str, list[Any]]:
+    """Part -> the weights of the adapter that is trained, frozen ones among them too."""
+    parts: dict[str, list[Any]] = {}
+    for name, parameter in model.named_parameters():
+        if ".lora_" in name and ".default." in name:  # not the frozen copy that a KL term compares with
+            parts.setdefault(part_of(name), []).append(parameter)
+    return parts
+
+
+def gradient_norms(model: Any) -> dict[str, float]:
+    """Part of the adapter -> norm of its gradient, 0 where there is none."""
+    import torch
+
+    return {
+        part: float(torch.stack([g.detach().float().norm() for g in gradients]).norm()) if gradients else 0.0
+        for part, weights in adapter_parameters(model).items()
+        for gradients in [[w.grad for w in weights if w.grad is not None]]
+    }
+
+
 def part_digests(model: Any) -> dict[str, str]:
-    """Digests of the adapter's weights in the vision and in the text layers."""
+    """Digests of the adapter's weights, by part."""
     from peft import get_peft_model_state_dict
 
     parts: dict[str, list[bytes]] = {}
     for name, tensor in sorted(get_peft_model_state_dict(model, adapter_name="default").items()):
-        part = parts.setdefault("vision" if ".visual." in name else "text", [])
+        part = parts.setdefault(part_of(name), [])
         part += [name.encode(), tensor.detach().float().cpu().numpy().tobytes()]
     return {name: digest(*chunks) for name, chunks in parts.items()}
 

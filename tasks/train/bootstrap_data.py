@@ -14,7 +14,6 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
-from tasks.config import ModelConfig
 from tasks.markdown import visible_text
 from tasks.model import tiny
 from tasks.model.prompts import prompt_text
@@ -22,6 +21,7 @@ from tasks.records import digest
 from tasks.render_config import Config
 from tasks.train.bootstrap_text import CHARACTERS, Texts
 from tasks.train.cards import Card, draw_card
+from tasks.train_config import ModelConfig
 
 CLASSES = {c: i + 1 for i, c in enumerate(sorted(CHARACTERS))}  # 0: no character
 SLOTS = 4  # characters named per cell

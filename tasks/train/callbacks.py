@@ -1,9 +1,13 @@
-"""What happens during training besides training: checkpoints go to the store, a bar moves, nonsense stops the run."""
+"""What happens during training besides training: checkpoints go to the store, a bar moves, the log grows by what the
+trainer does not measure, nonsense stops the run."""
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
+import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +16,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from transformers import TrainerCallback
 
 from tasks.store import Folder
+from tasks.train.adapter import gradient_norms
 from tasks.train.checkpoints import push_checkpoint
-from tasks.train.guards import check_finite
+from tasks.train.guards import check_finite, check_gradients
+from tasks.train.watch import newest_warnings
+
+WITHOUT = 3
+"""Steps without a gradient after which a part of the adapter is taken for cut off."""
+
+log = logging.getLogger(__name__)
 
 
 class PushCheckpoints(TrainerCallback):
@@ -33,6 +44,50 @@ class StopAtNonsense(TrainerCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         check_finite(state.global_step, logs or {})
+
+
+class WatchGradients(TrainerCallback):
+    """The norm of each part of the adapter's gradient, before it is clipped, in the log as grad_norm/<part>."""
+
+    def __init__(self) -> None:
+        self.norms: deque[dict[str, float]] = deque(maxlen=WITHOUT)
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        self.norms.append(gradient_norms(model))
+        if len(self.norms) == WITHOUT:
+            check_gradients(state.global_step + 1, self.norms)
+
+    def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self.norms and "loss" in state.log_history[-1]:
+            state.log_history[-1] |= {f"grad_norm/{part}": norm for part, norm in self.norms[-1].items()}
+
+
+class Count(TrainerCallback):
+    """A step's tokens and seconds, in the log as tokens and step_time."""
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        # SFT's trainer counts anew after a resume, GRPO's goes on from the checkpoint's count
+        self.counted = state.num_input_tokens_seen
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.begun = time.monotonic()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
+        if "num_tokens" not in state.log_history[-1] or "loss" not in state.log_history[-1]:
+            return
+        row = state.log_history[-1]
+        counted = row.pop("num_tokens")
+        row["tokens"], self.counted = int(counted - self.counted), counted
+        row.setdefault("step_time", round(time.monotonic() - self.begun, 4))
+
+
+class Warn(TrainerCallback):
+    """Tells what the newest row of the log warns of."""
+
+    def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if rows := [row for row in state.log_history if "loss" in row]:
+            for warned in newest_warnings(rows):
+                log.warning("step %d: %s", warned.step, warned.says)
 
 
 class Bar(TrainerCallback):

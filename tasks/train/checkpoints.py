@@ -22,13 +22,19 @@ def scratch_folder(folder: Folder, stage: str) -> Path:
 
     It lies in the stage folder where that is local, so that nothing is left elsewhere by a killed run.
     """
-    fs, path = fsspec.core.url_to_fs(folder.uri)
-    local = "file" in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,))
+    here = local_path(folder)
     key = folder.uri.rstrip("/").rpartition("/")[2]
-    scratch = Path(path) / "scratch" if local else _temporary() / f"recto-{stage}-{key}"
+    scratch = here / "scratch" if here else _temporary() / f"recto-{stage}-{key}"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     return scratch
+
+
+def local_path(folder: Folder) -> Path | None:
+    """Where a folder of the store lies on this machine; None where the store is elsewhere."""
+    fs, path = fsspec.core.url_to_fs(folder.uri)
+    local = "file" in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,))
+    return Path(path) if local else None
 
 
 def _temporary() -> Path:

@@ -7,10 +7,10 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from tasks.config import GrpoRun, SftRun
 from tasks.model.load import resolve, revision_of
 from tasks.records import digest
 from tasks.train.adapter import file_digest
+from tasks.train_config import GrpoRun, SftRun
 
 LIBRARIES = (
     "torch",

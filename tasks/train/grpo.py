@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.config import GrpoRun
 from tasks.model.load import load_model, load_processor
 from tasks.records import StageRef
 from tasks.scoring import composite_reward, resolve_weights
@@ -15,11 +13,22 @@ from tasks.stage import Counts, Stage
 from tasks.store import Folder
 from tasks.train.adapter import layers, save_adapter
 from tasks.train.checkpoints import scratch_folder
+from tasks.train.cost import Meter
 from tasks.train.environment import environment
-from tasks.train.guards import check_adapter, check_context, check_prompt, trainable_parameters, trainer_prompt
+from tasks.train.guards import (
+    answer_text,
+    check_adapter,
+    check_context,
+    check_prompt,
+    trainable_parameters,
+    trainer_prompt,
+)
+from tasks.train.inputs import check_rollouts
 from tasks.train.pages import DatasetPage, draw, image_sizes, read_images, trainer_dataset
+from tasks.train.probe import probe
 from tasks.train.trainer import (
     align_tokens,
+    check_step,
     common_arguments,
     ends,
     fit,
@@ -27,6 +36,7 @@ from tasks.train.trainer import (
     usable_pages,
     write_checkpoint,
 )
+from tasks.train_config import GrpoRun
 
 
 def make_reward(weights: str | Mapping[str, float]) -> Callable[..., list[float]]:
@@ -63,20 +73,21 @@ def image_tokens(model: Any) -> list[int]:
 
 
 def make_trainer(config: GrpoRun, model: Any, processor: Any, rows: Any, scratch: Path) -> Any:
-    """TRL's GRPOTrainer; on a CPU with the shortcuts of `rollouts`.
+    """TRL's GRPOTrainer with guidance (`guided`); on a CPU with the shortcuts of `rollouts`.
 
     Every step samples its own answers, from the whole distribution: a cut tail would bias the ratio of policies.
     Only the tokens that stand for an image are barred: in an answer there is no image that the model could put there.
     """
     import torch
-    from trl import GRPOConfig, GRPOTrainer
+    from trl import GRPOConfig
 
+    from tasks.train.guided import GuidedTrainer
     from tasks.train.rollouts import SharedPagesTrainer
 
     grpo = config.grpo
     align_tokens(model, processor.tokenizer)
     arguments = GRPOConfig(
-        **common_arguments(scratch, grpo.steps, grpo.prompts * grpo.generations, grpo.micro_batch),
+        **common_arguments(scratch, grpo, grpo.prompts * grpo.generations),
         num_generations=grpo.generations,
         max_completion_length=config.model.max_new_tokens,
         temperature=grpo.temperature,
@@ -86,14 +97,13 @@ def make_trainer(config: GrpoRun, model: Any, processor: Any, rows: Any, scratch
         loss_type=grpo.loss_type,
         generation_kwargs={"suppress_tokens": image_tokens(model)},
         shuffle_dataset=False,
-        learning_rate=grpo.learning_rate,
         lr_scheduler_type="linear",
-        save_steps=grpo.save_steps,
-        seed=grpo.seed,
     )
-    trainer = GRPOTrainer if torch.cuda.is_available() else SharedPagesTrainer
+    trainer = GuidedTrainer if torch.cuda.is_available() else SharedPagesTrainer
     return trainer(
         model=model,
+        guidance=grpo.guidance,
+        answer=lambda row: answer_text(row["reference"]),
         reward_funcs=make_reward(grpo.weights),
         args=arguments,
         train_dataset=rows,
@@ -107,36 +117,43 @@ def _grpo(folder: Folder, config: GrpoRun, dataset: StageRef, sft: StageRef) -> 
     Raises StageError (see `guards`), and UsageError for a model or weights that cannot be used.
     """
     prepare_libraries()
-    started = time.monotonic()
+    meter = Meter()
     grpo, base = config.grpo, config.model.base
     scratch = scratch_folder(folder, "grpo")
     (Folder(sft.uri) / "adapter").pull(scratch / "adapter")
     if not grpo.steps:
-        write_checkpoint(folder, scratch, grpo_stage, config, dataset, [], [], [], sft)
+        write_checkpoint(folder, scratch, grpo_stage, config, dataset, [], [], [], {}, sft)
         return {"steps": 0}
     processor = load_processor(base)
     pages, rejects = usable_pages("grpo", config, dataset, processor.tokenizer, grpo.prompts)
     order = draw(pages, grpo.steps * grpo.prompts, "grpo", str(grpo.seed))
-    images = read_images(dataset, order)
+    probed = draw(pages, min(grpo.probe_prompts, len(pages)), "grpo", str(grpo.seed))
+    images = read_images(dataset, [*order, *probed])
     model = load_model(base, config.model.dtype, scratch / "adapter", trainable=True)
     check_adapter(model, config.lora, layers(config.lora))
     trained = trainable_parameters(model)
-    check_context(model, processor, config.model.prompt, image_sizes(images), config.model.max_new_tokens)
+    longest = check_context(model, processor, config.model.prompt, image_sizes(images), config.model.max_new_tokens)
+    check_step(model, config, longest)
     check_prompt(processor, config.model.prompt)
 
     rows = make_rows(config, images, order)
-    log = fit(make_trainer(config, model, processor, rows, scratch), folder, scratch, "grpo", "reward")
+    trainer = make_trainer(config, model, processor, rows, scratch)
+    probe(folder, config, trainer, make_rows(config, images, probed))
+    check_rollouts(trainer, rows, config.model.prompt)
+    log, resumed_at = fit(trainer, folder, scratch, "grpo", "reward")
     save_adapter(model, base, scratch / "adapter")
-    write_checkpoint(folder, scratch, grpo_stage, config, dataset, log, rejects, images, sft)
+    cost = meter.read(log, grpo.steps * grpo.prompts, config.cost.per_hour, resumed_at)
+    seen = set(order)
+    write_checkpoint(folder, scratch, grpo_stage, config, dataset, log, rejects, seen, cost, sft)
     return {
         "steps": grpo.steps,
         "trainable parameters": trained,
-        "pages": len(images),
+        "pages": len(seen),
         "too long": len(rejects),
         **ends(log, "reward"),
-        "seconds": round(time.monotonic() - started, 1),
+        **cost,
     }
 
 
-grpo_stage = Stage("grpo", 2, _grpo, environment)
+grpo_stage = Stage("grpo", 3, _grpo, environment, ignore=("cost",))
 grpo = grpo_stage.task(retries=0, timeout_seconds=24 * 3600)

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tasks.config import LoraConfig
 from tasks.model.prompts import messages, prompt_text
 from tasks.records import StageError
 from tasks.train.pages import DatasetPage
+from tasks.train_config import LoraConfig
 
 MEASURED_SIZES = 16
 """Different image sizes whose prompts are measured, the largest ones."""
@@ -37,6 +37,10 @@ class AdapterUnchangedError(StageError):
 
 class NotFiniteError(StageError):
     """The loss or its gradient is no finite number."""
+
+
+class NoGradientError(StageError):
+    """A part of the adapter gets no gradient, while another does."""
 
 
 def trainable_parameters(model: Any) -> int:
@@ -125,12 +129,23 @@ def check_adapter(model: Any, config: LoraConfig, layers: str) -> None:
 
 
 def check_changed(before: Mapping[str, str], after: Mapping[str, str], steps: int) -> None:
-    """Raise AdapterUnchangedError for a part of the adapter (vision, text) with the same digest as before."""
+    """Raise AdapterUnchangedError for a part of the adapter (text, vision, merger) with the same digest as before."""
     if same := sorted(part for part in before if before[part] == after[part]):
         raise AdapterUnchangedError(
             f"after {steps} steps the adapter's {' and '.join(same)} weights are those it began with (digest"
             f" {before[same[0]]}): no gradient reached them; look at grad_norm and frac_reward_zero_std in the log"
         )
+
+
+def check_gradients(step: int, norms: Sequence[Mapping[str, float]]) -> None:
+    """Raise NoGradientError for a part whose gradient was 0 in all of these steps, where in each another's was not."""
+    for part in norms[0]:
+        if all(of_step[part] == 0 < max(of_step.values()) for of_step in norms):
+            others = ", ".join(f"{name} {norm:.3g}" for name, norm in norms[-1].items() if norm)
+            raise NoGradientError(
+                f"step {step}: the {part} adapter got no gradient in {len(norms)} steps (others: {others}); look for"
+                " frozen weights, or leave these layers out (lora.vision)"
+            )
 
 
 def check_finite(step: int, logs: Mapping[str, Any]) -> None:

@@ -15,9 +15,9 @@ from typing import Any
 import fsspec
 import pyarrow.parquet as pq
 
-from tasks.config import PagesConfig
 from tasks.dataset.reading import dataset_folder, rows_at
 from tasks.records import DatasetRef, StageError, StageRef, digest
+from tasks.train_config import PagesConfig
 
 COLUMNS = ["doc_id", "page_num", "markdown", "language", "family", "features"]
 

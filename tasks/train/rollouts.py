@@ -15,11 +15,12 @@ from typing import Any
 
 import torch
 from peft.tuners.lora import LoraLayer
-from trl import GRPOTrainer
+
+from tasks.train.guided import GuidedTrainer
 
 
-class SharedPagesTrainer(GRPOTrainer):  # type: ignore[misc]
-    """GRPOTrainer with the two shortcuts. `_generate_single_turn` is where TRL samples (trl 1.14.2)."""
+class SharedPagesTrainer(GuidedTrainer):
+    """GuidedTrainer with the two shortcuts. `_generate_single_turn` is where TRL samples (trl 1.14.2)."""
 
     def __init__(self, model: Any, **options: Any) -> None:
         super().__init__(model=model, **options)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.config import SftRun
 from tasks.model.load import load_model, load_processor
 from tasks.model.prompts import prompt_text
 from tasks.records import StageRef
@@ -15,11 +13,15 @@ from tasks.stage import Counts, Stage
 from tasks.store import Folder
 from tasks.train.adapter import add_adapter, save_adapter
 from tasks.train.checkpoints import scratch_folder
+from tasks.train.cost import Meter
 from tasks.train.environment import environment
 from tasks.train.guards import answer_text, check_context, trainable_parameters
+from tasks.train.inputs import check_batch
 from tasks.train.pages import DatasetPage, draw, image_sizes, read_images, trainer_dataset
 from tasks.train.trainer import (
+    Fitted,
     align_tokens,
+    check_step,
     common_arguments,
     ends,
     fit,
@@ -27,6 +29,7 @@ from tasks.train.trainer import (
     usable_pages,
     write_checkpoint,
 )
+from tasks.train_config import SftRun
 
 
 def make_rows(config: SftRun, processor: Any, images: Mapping[DatasetPage, bytes], order: Sequence[DatasetPage]) -> Any:
@@ -47,14 +50,11 @@ def make_trainer(config: SftRun, model: Any, processor: Any, rows: Any, scratch:
     sft = config.sft
     align_tokens(model, processor.tokenizer)
     arguments = SFTConfig(
-        **common_arguments(scratch, sft.steps, sft.batch, sft.micro_batch),
+        **common_arguments(scratch, sft, sft.batch),
         train_sampling_strategy="sequential",
         completion_only_loss=True,
         max_length=None,
-        learning_rate=sft.learning_rate,
         lr_scheduler_type="cosine",
-        save_steps=sft.save_steps,
-        seed=sft.seed,
     )
     return SFTTrainer(model=model, args=arguments, train_dataset=rows, processing_class=processor)
 
@@ -65,7 +65,7 @@ def _sft(folder: Folder, config: SftRun, dataset: StageRef) -> Counts:
     Raises StageError (see `guards`), and UsageError for a model that cannot be had.
     """
     prepare_libraries()
-    started = time.monotonic()
+    meter = Meter()
     sft, base = config.sft, config.model.base
     processor = load_processor(base)
     pages, rejects = usable_pages("sft", config, dataset, processor.tokenizer, sft.batch)
@@ -73,24 +73,28 @@ def _sft(folder: Folder, config: SftRun, dataset: StageRef) -> Counts:
     images = read_images(dataset, order)
     model = add_adapter(load_model(base, config.model.dtype, trainable=True), config.lora, sft.seed)
     trained = trainable_parameters(model)
-    check_context(model, processor, config.model.prompt, image_sizes(images), config.model.max_new_tokens)
+    longest = check_context(model, processor, config.model.prompt, image_sizes(images), config.model.max_new_tokens)
+    check_step(model, config, longest)
 
     scratch = scratch_folder(folder, "sft")
-    log: list[dict[str, Any]] = []
+    log, resumed_at = Fitted([], 0)
     if sft.steps:
         rows = make_rows(config, processor, images, order)
-        log = fit(make_trainer(config, model, processor, rows, scratch), folder, scratch, "sft", "loss")
+        trainer = make_trainer(config, model, processor, rows, scratch)
+        check_batch(trainer, rows, config.model.prompt)
+        log, resumed_at = fit(trainer, folder, scratch, "sft", "loss")
     save_adapter(model, base, scratch / "adapter")
-    write_checkpoint(folder, scratch, sft_stage, config, dataset, log, rejects, images)
+    cost = meter.read(log, sft.steps * sft.batch, config.cost.per_hour, resumed_at)
+    write_checkpoint(folder, scratch, sft_stage, config, dataset, log, rejects, images, cost)
     return {
         "steps": sft.steps,
         "trainable parameters": trained,
         "pages": len(images),
         "too long": len(rejects),
         **ends(log, "loss"),
-        "seconds": round(time.monotonic() - started, 1),
+        **cost,
     }
 
 
-sft_stage = Stage("sft", 2, _sft, environment)
+sft_stage = Stage("sft", 3, _sft, environment, ignore=("cost",))
 sft = sft_stage.task(retries=0, timeout_seconds=24 * 3600)

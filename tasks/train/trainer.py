@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from tasks.config import GrpoRun, SftRun
 from tasks.model.load import FAMILIES
 from tasks.records import Reason, Reject, StageError, StageRef, UsageError
-from tasks.stage import Stage
+from tasks.stage import Counts, Stage
 from tasks.store import Folder
 from tasks.train.adapter import WEIGHTS, file_digest, part_digests
-from tasks.train.checkpoints import FOLDER, pull_checkpoint
+from tasks.train.checkpoints import FOLDER, local_path, pull_checkpoint
 from tasks.train.environment import base_digest, precision, versions
 from tasks.train.guards import check_changed, split_too_long
+from tasks.train.memory import Step, available, check_memory
 from tasks.train.pages import DatasetPage, choose_pages
+from tasks.train.watch import warnings_of
+from tasks.train_config import GrpoConfig, GrpoRun, SftConfig, SftRun
+
+logger = logging.getLogger(__name__)
 
 WARM_UP = 5
 """Steps in which the learning rate climbs."""
@@ -47,54 +53,76 @@ def align_tokens(model: Any, tokenizer: Any) -> None:
         config.bos_token_id, config.pad_token_id = tokenizer.bos_token_id, tokenizer.pad_token_id
 
 
-def common_arguments(scratch: Path, steps: int, batch: int, micro_batch: int) -> dict[str, Any]:
+def common_arguments(scratch: Path, config: SftConfig | GrpoConfig, batch: int) -> dict[str, Any]:
     """The trainer's arguments that do not depend on the method.
 
-    A step's `batch` is worked off in parts of `micro_batch` (0: at once). Rows come in the order of the dataset.
+    A step's `batch` is worked off in parts of micro_batch (0: at once). Rows come in the order of the dataset.
     Same rows, same adapter, byte for byte, on one kind of CPU and for one number of threads: these decide in which
-    order a sum is rounded. On a GPU activations are computed again for the gradient rather than kept.
+    order a sum is rounded.
     """
     import torch
 
     gpu = torch.cuda.is_available()
-    part = micro_batch or batch
+    part, recompute = config.micro_batch or batch, recomputes(config)
     if batch % part:
         raise UsageError(f"micro_batch = {part} does not divide a step's {batch} answers")
     return {
         "output_dir": str(scratch),
-        "max_steps": steps,
+        "max_steps": config.steps,
         "per_device_train_batch_size": part,
         "gradient_accumulation_steps": batch // part,
-        "warmup_steps": min(WARM_UP, steps // 2),
+        "warmup_steps": min(WARM_UP, config.steps // 2),
         "use_cpu": not gpu,
         "bf16": precision() == "bfloat16",
-        "gradient_checkpointing": gpu,
-        "gradient_checkpointing_kwargs": {"use_reentrant": False} if gpu else None,
+        "gradient_checkpointing": recompute,
+        # a reentrant one would cut off the vision adapter: its input, the pixels, asks for no gradient
+        "gradient_checkpointing_kwargs": {"use_reentrant": False} if recompute else None,
         "dataloader_pin_memory": gpu,
         "remove_unused_columns": False,
         "logging_steps": 1,
         "logging_nan_inf_filter": False,
         "save_strategy": "steps",
+        "save_steps": config.save_steps,
+        "learning_rate": config.learning_rate,
+        "seed": config.seed,
         "report_to": [],
         "disable_tqdm": True,
     }
 
 
-def fit(trainer: Any, folder: Folder, scratch: Path, name: str, shown: str) -> list[dict[str, Any]]:
-    """Train to the end, from the newest checkpoint in the store if there is one; returns the log, a row a step.
+def recomputes(config: SftConfig | GrpoConfig) -> bool:
+    import torch
+
+    return torch.cuda.is_available() if config.recompute == "auto" else config.recompute == "on"
+
+
+class Fitted(NamedTuple):
+    """The log, a row a step, and the step that an earlier, killed process had reached."""
+
+    log: list[dict[str, Any]]
+    resumed_at: int
+
+
+def fit(trainer: Any, folder: Folder, scratch: Path, name: str, shown: str) -> Fitted:
+    """Train to the end, from the newest checkpoint in the store if there is one.
 
     `shown` is the logged value that the progress bar of the stage `name` shows.
 
-    Raises AdapterUnchangedError and NotFiniteError.
+    Raises AdapterUnchangedError, NoGradientError and NotFiniteError.
     """
     from transformers.trainer_callback import PrinterCallback
 
-    from tasks.train.callbacks import Bar, PushCheckpoints, StopAtNonsense
+    from tasks.train.board import BOARD, Board
+    from tasks.train.callbacks import Bar, Count, PushCheckpoints, StopAtNonsense, Warn, WatchGradients
 
     checkpoints = folder / FOLDER
     bar = Bar(name, shown)
+    here = local_path(folder)
+    board = Board(here / BOARD, None) if here else Board(scratch / BOARD, folder)
+    logger.info("%s: tensorboard --logdir %s", name, board.local)
     trainer.remove_callback(PrinterCallback)
-    for callback in (StopAtNonsense(), PushCheckpoints(checkpoints), bar):
+    # what adds to the log comes before what reads it
+    for callback in (WatchGradients(), Count(), StopAtNonsense(), Warn(), board, PushCheckpoints(checkpoints), bar):
         trainer.add_callback(callback)
     before = part_digests(trainer.model)
     resume = pull_checkpoint(checkpoints, scratch)
@@ -102,10 +130,31 @@ def fit(trainer: Any, folder: Folder, scratch: Path, name: str, shown: str) -> l
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     finally:
         bar.close()
+        board.close()
     check_changed(before, part_digests(trainer.model), trainer.state.global_step)
     rows = [row for row in trainer.state.log_history if "loss" in row]
-    # trl counts tokens anew after a resume
-    return [{key: value for key, value in row.items() if key != "num_tokens"} for row in rows]
+    return Fitted(rows, int(resume.name.rpartition("-")[2]) if resume else 0)
+
+
+def check_step(model: Any, config: SftRun | GrpoRun, prompt: int) -> int:
+    """The memory that a step is predicted to take, for prompts of at most so many tokens; see `memory.check_memory`."""
+    if isinstance(config, GrpoRun):
+        settings: SftConfig | GrpoConfig = config.grpo
+        rollouts = batch = config.grpo.prompts * config.grpo.generations
+    else:
+        settings, rollouts, batch = config.sft, 0, config.sft.batch
+    vision = getattr(model.config, "vision_config", None)
+    step = Step(
+        answers=settings.micro_batch or batch,
+        rollouts=rollouts,
+        prompt=prompt,
+        completion=config.model.max_new_tokens,
+        patches=prompt * getattr(vision, "spatial_merge_size", 1) ** 2,
+        recompute=recomputes(settings),
+        plain_attention=model.config._attn_implementation == "eager",
+        bytes=2 if precision() == "bfloat16" else 4,
+    )
+    return check_memory(model, step, available())
 
 
 def write_checkpoint(
@@ -117,6 +166,7 @@ def write_checkpoint(
     log: Sequence[Mapping[str, Any]],
     rejects: Sequence[Reject],
     pages: Iterable[DatasetPage],
+    cost: Counts,
     sft: StageRef | None = None,
 ) -> None:
     """Fill the stage folder from `scratch / "adapter"`, then drop what only a killed run needs.
@@ -129,6 +179,8 @@ def write_checkpoint(
     folder.write("log.jsonl", "".join(json.dumps(row, sort_keys=True) + "\n" for row in log).encode())
     folder.write_json("config.json", config.model_dump(mode="json"))
     folder.write_rejects(rejects)
+    folder.write_json("warnings.json", [asdict(warned) for warned in warnings_of(log)])
+    folder.write_json("cost.json", {**cost, "per_hour": config.cost.per_hour})
     folder.write_json(
         "checkpoint.json",
         {

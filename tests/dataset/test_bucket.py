@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from dataset_pages import content, documents, published
 
-from tasks.config import PagesConfig
 from tasks.dataset.publish import dataset_at, export
 from tasks.records import StageRef
 from tasks.store import MANIFEST, Folder
 from tasks.train.pages import choose_pages, read_images
+from tasks.train_config import PagesConfig
 
 
 def test_a_dataset_in_a_bucket_holds_the_same_bytes(

@@ -12,7 +12,7 @@ from doubles.hub import Blob
 from doubles.on_hub import OnHub
 from killed_upload import upload_until_killed
 
-from tasks.config import PagesConfig, SplitConfig, UploadConfig
+from tasks.config import SplitConfig, UploadConfig
 from tasks.dataset.licences import publishable_stage
 from tasks.dataset.publish import dataset_at, export, previous_ledger
 from tasks.dataset.upload import ledger_on_hub, upload_dataset
@@ -21,6 +21,7 @@ from tasks.records import DatasetRef, StageError, StageRef, UsageError
 from tasks.render_config import Config
 from tasks.store import Folder, read_documents
 from tasks.train.pages import choose_pages, read_images
+from tasks.train_config import PagesConfig
 
 NAME = "me/pages"
 TO = UploadConfig(dataset=NAME)

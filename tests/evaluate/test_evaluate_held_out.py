@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from evaluation_inputs import rows, write_dataset
 
-from tasks.config import HeldOutRun, PagesConfig
+from tasks.config import HeldOutRun
 from tasks.evaluate.held_out import held_out_stage, spread
 from tasks.evaluate.page_set import read_inputs, read_page_set
 from tasks.records import StageError
 from tasks.train.pages import DatasetPage
+from tasks.train_config import PagesConfig
 
 
 def page(family: str, number: int) -> DatasetPage:

@@ -9,15 +9,15 @@ import sys
 import time
 from pathlib import Path
 
-from tasks.config import GrpoRun, SftRun
 from tasks.records import StageRef
 from tasks.train.checkpoints import MARKER
+from tasks.train_config import GrpoRun, SftRun
 
 PROGRAM = """
 import sys
 import torch
 torch.set_num_threads(1)
-from tasks.config import GrpoRun, SftRun
+from tasks.train_config import GrpoRun, SftRun
 from tasks.records import StageRef
 from tasks.train.{stage} import {stage}_stage
 config = {kind}.model_validate_json(sys.argv[1])

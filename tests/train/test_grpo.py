@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 import torch
 from killed_run import run_until_killed
-from training_pages import LORA, grpo_run, weights
+from training_pages import LORA, grpo_run, log_of, weights, without_times
 
-from tasks.config import GrpoRun, LoraConfig, ModelConfig
 from tasks.model.load import load_model, load_processor
 from tasks.model.prompts import prompt_text
 from tasks.records import StageRef, UsageError
@@ -20,14 +19,7 @@ from tasks.train.adapter import add_adapter, part_digests
 from tasks.train.grpo import grpo_stage, make_reward, make_rows, make_trainer
 from tasks.train.guards import AdapterMismatchError, NothingToTrainError, PromptMismatchError, check_prompt
 from tasks.train.pages import choose_pages, read_images
-
-
-def log_of(ref: StageRef) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (Path(ref.uri) / "log.jsonl").read_text().splitlines()]
-
-
-def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{key: value for key, value in row.items() if key != "step_time"} for row in rows]
+from tasks.train_config import GrpoRun, LoraConfig, ModelConfig
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from training_pages import page, write_dataset
 
-from tasks.config import PagesConfig
 from tasks.dataset.reading import dataset_folder
 from tasks.records import StageError, StageRef
 from tasks.train.pages import choose_pages, draw, image_sizes, read_images, trainer_dataset
+from tasks.train_config import PagesConfig
 
 
 def test_pages_that_fit(tmp_path: Path) -> None:

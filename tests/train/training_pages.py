@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
-from tasks.config import GrpoConfig, GrpoRun, LoraConfig, ModelConfig, PagesConfig, SftConfig, SftRun
 from tasks.dataset.shards import dataset_schema
 from tasks.model import tiny
 from tasks.records import StageRef, digest
+from tasks.train_config import GrpoConfig, GrpoRun, LoraConfig, ModelConfig, PagesConfig, SftConfig, SftRun
 
 LORA = LoraConfig(r=4, alpha=8)
 
@@ -72,9 +73,17 @@ def grpo_run(base: str, steps: int = 3, **more: Any) -> GrpoRun:
     return GrpoRun(
         model=ModelConfig(base=base, max_new_tokens=24),
         lora=LORA,
-        grpo=GrpoConfig(**{"steps": steps, "prompts": 2, "generations": 2, "temperature": 1.0, **more}),
+        grpo=GrpoConfig(**{"steps": steps, "prompts": 2, "generations": 2, "temperature": 1.0, "probe": "off", **more}),
     )
 
 
 def weights(ref: StageRef) -> bytes:
     return (Path(ref.uri) / "adapter" / "adapter_model.safetensors").read_bytes()
+
+
+def log_of(ref: StageRef) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (Path(ref.uri) / "log.jsonl").read_text().splitlines()]
+
+
+def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in row.items() if key != "step_time"} for row in rows]

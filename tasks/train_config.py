@@ -1,0 +1,110 @@
+"""The part of a run's configuration that decides an adapter: model, pages, adapter, SFT and GRPO."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.guidance_config import GuidanceConfig
+from tasks.render_config import Config
+
+Recompute = Literal["auto", "on", "off"]
+RECOMPUTE = Field(
+    "auto",
+    description="Compute activations again for the gradient rather than keep them, to save memory; auto: on a GPU",
+)
+
+
+class ModelConfig(Config):
+    """Which model is trained: a folder, or an image-text-to-text model of the Hub."""
+
+    base: str = Field(
+        "tiny", description="'tiny' (embedded), a local folder, or a Hub name such as Qwen/Qwen3-VL-2B-Instruct"
+    )
+    prompt: str = Field("Convert to Markdown.", description="The same bytes in training, rollouts and evaluation")
+    max_new_tokens: int = Field(160, ge=8, description="Longest answer, in tokens")
+    dtype: Literal["float32", "bfloat16"] = "float32"
+
+
+class PagesConfig(Config):
+    """Which pages of a dataset train and test a model."""
+
+    languages: tuple[str, ...] = Field(("en",), description="Languages used; empty uses all")
+    max_label_chars: int = Field(150, ge=1, description="Pages with longer labels are left out")
+    min_label_chars: int = Field(8, ge=1, description="Pages with shorter labels are left out")
+    tables: bool = Field(False, description="Use pages with tables")
+
+
+class LoraConfig(Config):
+    """The adapter."""
+
+    r: int = Field(32, ge=1)
+    alpha: int = Field(64, ge=1)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    vision: bool = Field(True, description="Adapt the vision layers too")
+
+
+class SftConfig(Config):
+    """Supervised warm-up."""
+
+    steps: int = Field(100, ge=0)
+    batch: int = Field(8, ge=1)
+    micro_batch: int = Field(0, ge=0, description="Pages on the device at once, to save memory; 0: the whole batch")
+    learning_rate: float = Field(2e-3, gt=0)
+    recompute: Recompute = RECOMPUTE
+    save_steps: int = Field(
+        25, ge=1, description="A checkpoint every so many steps; a killed run resumes from the last"
+    )
+    seed: int = 0
+
+
+class GrpoConfig(Config):
+    """Refinement of the same adapter by group-relative policy optimisation."""
+
+    steps: int = Field(60, ge=0)
+    prompts: int = Field(8, ge=1, description="Different pages per step")
+    generations: int = Field(4, ge=2, description="Answers per page: the group")
+    micro_batch: int = Field(
+        0, ge=0, description="Answers in a gradient's forward pass, to save memory; 0: all at once"
+    )
+    learning_rate: float = Field(1e-4, gt=0)
+    temperature: float = Field(0.5, gt=0)
+    beta: float = Field(0.0, ge=0, description="Weight of the KL term")
+    loss_type: Literal["dapo", "dr_grpo", "bnpo", "grpo"] = Field("dapo", description="How token losses are averaged")
+    weights: str | dict[str, float] = Field("v2", description="Reward preset, or part -> weight")
+    guidance: GuidanceConfig = GuidanceConfig()
+    recompute: Recompute = RECOMPUTE
+    probe: Literal["off", "tell", "strict"] = Field(
+        "tell",
+        description="Before the first step, see whether there is anything to learn from; strict: stop where not",
+    )
+    probe_prompts: int = Field(16, ge=2, le=64, description="Pages of the probe")
+    save_steps: int = Field(10, ge=1)
+    seed: int = 0
+
+
+class CostConfig(Config):
+    """What the machine costs. Never changes a result."""
+
+    per_hour: float = Field(0, ge=0, description="Price of an hour, in any currency; 0: not known")
+
+
+class SftRun(Config):
+    """What decides an SFT adapter, its dataset apart."""
+
+    model: ModelConfig = ModelConfig()
+    pages: PagesConfig = PagesConfig()
+    lora: LoraConfig = LoraConfig()
+    sft: SftConfig = SftConfig()
+    cost: CostConfig = CostConfig()
+
+
+class GrpoRun(Config):
+    """What decides a GRPO adapter, its dataset and the adapter it goes on from apart."""
+
+    model: ModelConfig = ModelConfig()
+    pages: PagesConfig = PagesConfig()
+    lora: LoraConfig = LoraConfig()
+    grpo: GrpoConfig = GrpoConfig()
+    cost: CostConfig = CostConfig()
