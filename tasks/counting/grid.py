@@ -9,7 +9,7 @@ from tasks.counting.prompts import PromptName
 from tasks.records import UsageError
 
 # CPU seconds of one thread with a base made here: a rollout batch of 4 x 8 answers with two epochs, and 1,000 answers.
-# Measured while other work kept the cores busy; on a quiet machine about half. r1v and direct: by length, from plain
+# Measured while other work kept the cores busy: an upper estimate. r1v and direct: from plain, by their length
 STEP: dict[PromptName, float] = {"plain": 0.40, "direct": 0.28, "r1v": 0.66}
 ASKED: dict[PromptName, float] = {"plain": 6.0, "direct": 4.0, "r1v": 10.0}
 COUNTER, HABITS = 130.0, 40.0  # of a base made here; bases of one seed share the counter
