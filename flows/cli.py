@@ -95,8 +95,9 @@ def _parser() -> argparse.ArgumentParser:
         "--systems", metavar="NAME", nargs="+", help=f"in place of the run's: {', '.join(SYSTEMS)}; more in a run file"
     )
     evaluate.add_argument("--out", metavar="DIR", help="where the report goes (default: in the store)")
-    counting = add("counting", _counting, "the counting study")
-    counting.add_argument("--out", metavar="DIR", help="also copy the result here")
+    counting = add("counting", _counting, "the counting study: bases learn to count by GRPO; ends with a report")
+    counting.add_argument("--out", metavar="DIR", help="where the report goes (default: in the store)")
+    counting.add_argument("--dry-run", action="store_true", help="only list the cells and what each will cost")
     report = add("report", _report, "write the report of a run, what is not finished being run first; or look at pages")
     report.add_argument("--out", metavar="PATH", help="where it goes: a folder, or the HTML file of --dataset")
     of = report.add_mutually_exclusive_group()
@@ -256,18 +257,19 @@ def _with_systems(run: RunConfig, names: list[str]) -> RunConfig:
 
 
 def _counting(arguments: argparse.Namespace) -> None:
-    from tasks.config import load_config
-    from tasks.counting.config import CountingConfig
+    from tasks.config import RUNS, load_config
+    from tasks.counting.config import StudyConfig
+    from tasks.counting.grid import plan
 
-    config = load_config(arguments.run, CountingConfig)
+    study = load_config(arguments.run or RUNS / "counting" / "small.toml", StudyConfig)
+    planned = plan(study)
+    if arguments.dry_run:
+        print(planned)
+        return
     from flows.counting import counting_study
-    from tasks.store import Folder
 
     quiet_tracebacks()
-    done = counting_study(config)
-    if arguments.out:
-        Folder(done.uri).pull(Path(arguments.out))
-    print(arguments.out or done.uri)
+    _tell(counting_study(study).uri, arguments.out)
 
 
 if __name__ == "__main__":

@@ -1,26 +1,75 @@
-"""The counting study."""
+"""The counting study: bases -> cells -> evaluation -> report."""
 
 from __future__ import annotations
 
-from prefect import flow, get_run_logger
+from typing import Any
 
-from tasks.counting.config import CountingConfig
-from tasks.counting.study import counting, read_rows
-from tasks.counting.table import as_text
+from prefect import flow, get_client, get_run_logger
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
+
+from tasks.counting.bases import BaseConfig, base_stage, counter_stage, make_base
+from tasks.counting.cell import CellRun, cell
+from tasks.counting.config import StudyConfig
+from tasks.counting.data import scenes
+from tasks.counting.evaluation import DOMAINS, evaluation
+from tasks.counting.grid import plan, question_run
+from tasks.counting.policy import one_thread
+from tasks.counting.report.stage import report
 from tasks.records import StageRef
-from tasks.store import Folder
 
-DEFAULTS = CountingConfig()
+DEFAULTS = StudyConfig()
+_counter, _base = counter_stage.task(), base_stage.task()
 
 
-@flow(name="counting-study")
-def counting_study(config: CountingConfig = DEFAULTS) -> StageRef:
-    """How well a model that was not trained to count does so in drawn scenes, under every prompt and in every domain.
+@flow(name="counting-study", log_prints=True)
+def counting_study(study: StudyConfig = DEFAULTS) -> StageRef:
+    """Teach bases to count, with and without guidance, and say which claims of article 004 hold here.
 
-    Its greedy answers are scored by `count_reward`; accuracy, the share of answers with a count, accuracy among
-    these, mean reward and the share of clipped answers are logged, each with its n and a 95 % bootstrap interval
-    over images. Nothing is trained here.
+    Every base is first asked under every prompt; then each cell of the grid is trained and asked, in `study.processes`
+    processes. What an earlier run finished is re-used, so a study that was killed goes on. The returned stage holds
+    the report. Raises UsageError for a grid that would take more CPU-hours than the study allows.
     """
-    study = counting(config)
-    get_run_logger().info("untrained %s, greedy\n%s", config.base, as_text(read_rows(Folder(study.uri))))
-    return study
+    get_run_logger().info("%s\n%s", study.why, plan(study))
+    one_thread()
+    bases = {
+        name: make_base(base, scenes, _counter, _base) if isinstance(base, BaseConfig) else None
+        for name, base in study.bases.items()
+    }
+    train = scenes(study.images.of("in", training=True))
+    test = tuple(scenes(study.images.of(domain, training=False)) for domain in DOMAINS)
+    at_once: TaskRunner[Any] = ProcessPoolTaskRunner(max_workers=study.processes)
+    with temporary_settings({PREFECT_API_URL: _server()}):  # else each process would start a server of its own
+        stages = _cells.with_options(task_runner=at_once)(study, bases, train, test)
+    return report(study, *stages)
+
+
+def _server() -> str:
+    """Where the Prefect server is that this flow talks to."""
+    with get_client(sync_client=True) as client:
+        return str(client.api_url)
+
+
+@flow(name="counting-cells")
+def _cells(
+    study: StudyConfig, bases: dict[str, StageRef | None], train: StageRef, test: tuple[StageRef, ...]
+) -> list[StageRef]:
+    """The evaluation of each base, then each cell with its evaluation, in the order of the study."""
+    log, cells = get_run_logger(), study.cells()
+    started = {name: [ref] if ref else [] for name, ref in bases.items()}
+    control = [evaluation.submit(question_run(study, name), *test, *started[name]) for name in study.bases]
+    training = []
+    for c in cells:
+        run = CellRun(prompt=c.arm.prompt, grpo=study.grpo(c), checkpoint=study.checkpoint(c.arm.base))
+        training.append(cell.submit(run, train, *started[c.arm.base]))
+    stages = [wait() for wait in control]
+    log.info("%s untrained bases were asked under every prompt", len(stages))
+    asked = []
+    for number, (c, wait) in enumerate(zip(cells, training, strict=True), 1):
+        ref = wait()
+        log.info("trained %s of %s: %s", number, len(cells), c)
+        asked.append((ref, evaluation.submit(question_run(study, c.arm.base, c.arm.prompt), *test, ref)))
+    for number, (ref, wait) in enumerate(asked, 1):
+        stages += [ref, wait()]
+        log.info("asked %s of %s trained policies", number, len(cells))
+    return stages

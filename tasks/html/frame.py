@@ -35,11 +35,11 @@ def environment(folder: Path) -> Environment:
     return found
 
 
-def inline(script: Path, *styles: Path) -> dict[str, Any]:
+def inline(script: Path | None, *styles: Path) -> dict[str, Any]:
     """What the frame asks for: the shared style and explorer with those of a document, and the hashes that alone the
-    content security policy lets in."""
+    content security policy lets in. Without a script there is nothing to explore."""
     style = "".join(path.read_text() for path in (_HERE / "style.css", *styles))
-    code = "".join(path.read_text() for path in (_HERE / "explorer.js", script))
+    code = "".join(path.read_text() for path in (_HERE / "explorer.js", script)) if script else ""
     return {
         "style": Markup(style),
         "script": Markup(code),

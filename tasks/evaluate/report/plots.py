@@ -1,45 +1,16 @@
-"""Plots as inline SVG: the same bytes for the same numbers, text left as text, colours left to the page's style."""
+"""The plots of a report."""
 
 from __future__ import annotations
 
-import io
-import re
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tasks.evaluate.metrics import MAIN
 from tasks.evaluate.report.wording import Table, labels, system_name
+from tasks.html.svg import ACCENT, AXIS, BETTER, INK, QUIET, WORSE, svg
 from tasks.html.text import plural
 
-_COLOURS = {
-    "#3c4149": "var(--ink)",
-    "#8a8f98": "var(--axis)",
-    "#e6e8eb": "var(--line)",
-    "#1f5fa8": "var(--accent)",
-    "#1b7a4b": "var(--better)",
-    "#b3401f": "var(--worse)",
-    "#6b7079": "var(--quiet)",
-}
-_INK, _AXIS, _LINE, _ACCENT, _BETTER, _WORSE, _QUIET = _COLOURS
-_VERDICTS = {"better": _BETTER, "worse": _WORSE, "no evidence": _QUIET}
-_STYLE = {
-    "svg.fonttype": "none",
-    "text.parse_math": False,  # a system may be called $x$
-    "font.family": "sans-serif",
-    "font.size": 9.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": _AXIS,
-    "axes.linewidth": 0.7,
-    "axes.labelcolor": _INK,
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "axes.grid": True,
-    "grid.color": _LINE,
-    "grid.linewidth": 0.7,
-}
+_VERDICTS = {"better": BETTER, "worse": WORSE, "no evidence": QUIET}
 _CURVE, _WIDTH, _ROW = (3.5, 2.1), 3.9, 0.24  # inches
 _LONGEST = 30  # characters of a name beside a plot
 
@@ -70,13 +41,13 @@ def curve(
     def draw(axes: Any) -> None:
         if band:
             low, high = ([v + s * w for v, w in zip(values, widths, strict=True)] for s in (-1, 1))
-            axes.fill_between(steps, low, high, color=_ACCENT, alpha=0.15, linewidth=0)
-        axes.plot(steps, values, color=_ACCENT, linewidth=1.3, marker="o", markersize=1.8)
+            axes.fill_between(steps, low, high, color=ACCENT, alpha=0.15, linewidth=0)
+        axes.plot(steps, values, color=ACCENT, linewidth=1.3, marker="o", markersize=1.8)
         axes.set_xlabel("step")
         if share:
             axes.set_ylim(-0.03, 1.03)
 
-    return _svg(draw, _CURVE, label)
+    return svg(draw, _CURVE, label)
 
 
 def forest(table: Table, before: str, after: str) -> str:
@@ -97,7 +68,7 @@ def slice_forest(table: Table, before: str, after: str) -> str | None:
     rows = [r for r in table["slices"]["differences"] if (r["from"], r["to"], r["metric"]) == key]
     bars: list[Bar] = []
     for dimension in dict.fromkeys(r["dimension"] for r in rows):
-        bars.append(Bar(dimension.capitalize(), None, None, None, _INK, head=True))
+        bars.append(Bar(dimension.capitalize(), None, None, None, INK, head=True))
         bars += [
             Bar(
                 f"{_short(r['value'])} ({plural(r['families'], 'family', 'families')})",
@@ -116,7 +87,7 @@ def slice_forest(table: Table, before: str, after: str) -> str | None:
 def standings(table: Table) -> str:
     """The headline mean of each system with its interval."""
     rows = [r for r in table["means"] if r["metric"] == table["headline"]]
-    bars = [Bar(_short(system_name(r["system"])), r["mean"], r["low"], r["high"], _ACCENT) for r in rows]
+    bars = [Bar(_short(system_name(r["system"])), r["mean"], r["low"], r["high"], ACCENT) for r in rows]
     return _intervals(bars, f"{labels(table)[table['headline']]} of each system")
 
 
@@ -127,7 +98,7 @@ def _short(name: str) -> str:
 def _intervals(bars: Sequence[Bar], label: str, zero: bool = False) -> str:
     def draw(axes: Any) -> None:
         if zero:
-            axes.axvline(0, color=_AXIS, linewidth=1)
+            axes.axvline(0, color=AXIS, linewidth=1)
         for y, bar in enumerate(bars):
             if bar.low is not None:
                 axes.plot([bar.low, bar.high], [y, y], color=bar.colour, linewidth=1.6, solid_capstyle="butt")
@@ -142,34 +113,4 @@ def _intervals(bars: Sequence[Bar], label: str, zero: bool = False) -> str:
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
 
-    return _svg(draw, (_WIDTH, 0.55 + _ROW * max(1, len(bars))), label)
-
-
-def _svg(draw: Callable[[Any], None], size: tuple[float, float], label: str) -> str:
-    """An `<svg>` element without prolog, date, metadata, style sheets or style attributes, which the page forbids."""
-    import matplotlib
-    from markupsafe import escape
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": label}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # the reader's browser draws the text
-        figure = Figure(figsize=size, layout="constrained")
-        draw(figure.subplots())
-        file = io.StringIO()
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    text = file.getvalue()
-    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    text = re.sub(r' style="([^"]*)"', _attributes, text)
-    used = set(re.findall(r"#([\w-]+)", text))
-    text = re.sub(r' id="([\w.-]+)"', lambda found: found[0] if found[1] in used else "", text)
-    for colour, variable in _COLOURS.items():
-        text = text.replace(colour, variable)
-    return text.replace("<svg", f'<svg role="img" aria-label="{escape(label)}" stroke-linejoin="round"', 1)
-
-
-def _attributes(style: re.Match[str]) -> str:
-    """A style attribute as presentation attributes; the page sets the fonts."""
-    parts = (part.partition(":") for part in style[1].split(";") if part.strip())
-    return "".join(
-        f' {name.strip()}="{value.strip()}"' for name, _, value in parts if name.strip() not in ("font", "font-family")
-    )
+    return svg(draw, (_WIDTH, 0.55 + _ROW * max(1, len(bars))), label)

@@ -1,0 +1,1 @@
+"""The report of a counting study: the article's tables and figures, drawn from runs."""
