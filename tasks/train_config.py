@@ -24,6 +24,12 @@ class ModelConfig(Config):
     prompt: str = Field("Convert to Markdown.", description="The same bytes in training, rollouts and evaluation")
     max_new_tokens: int = Field(160, ge=8, description="Longest answer, in tokens")
     dtype: Literal["float32", "bfloat16"] = "float32"
+    load: Literal["full", "4bit"] = Field(
+        "full", description="4bit: the base's layers as nf4 (QLoRA), a quarter of the memory of bfloat16"
+    )
+    engine: Literal["trl", "unsloth"] = Field(
+        "trl", description="What trains; unsloth needs a GPU and the extra 'gpu'. Reading does not depend on it"
+    )
 
 
 class PagesConfig(Config):

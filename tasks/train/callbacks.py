@@ -4,6 +4,7 @@ trainer does not measure, nonsense stops the run."""
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import sys
 import time
@@ -58,8 +59,12 @@ class WatchGradients(TrainerCallback):
             check_gradients(state.global_step + 1, self.norms)
 
     def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self.norms and "loss" in state.log_history[-1]:
-            state.log_history[-1] |= {f"grad_norm/{part}": norm for part, norm in self.norms[-1].items()}
+        row = state.log_history[-1]
+        if self.norms and "loss" in row:
+            norms = self.norms[-1]
+            # they were taken after the gradient was clipped, the trainer's own norm before
+            clipped = math.hypot(*norms.values()) or 1.0
+            row |= {f"grad_norm/{part}": norm / clipped * row["grad_norm"] for part, norm in norms.items()}
 
 
 class Count(TrainerCallback):

@@ -249,6 +249,7 @@ def _of_gradient(signal: Signal, vocabulary: int) -> list[Finding]:
                 "warm up longer with SFT, or lower grpo.temperature",
             )
         )
+    saturated = gradient.entropy < LEAST_ENTROPY and not any(gradient.norms.values())
     for group, norm in gradient.norms.items():
         if not math.isfinite(norm):
             found.append(
@@ -258,7 +259,7 @@ def _of_gradient(signal: Signal, vocabulary: int) -> list[Finding]:
                     "set model.dtype to 'float32', and look for weights that are not finite",
                 )
             )
-        elif norm == 0:
+        elif norm == 0 and not saturated:  # a choice that is certain has no gradient anywhere
             found.append(
                 Finding(
                     Verdict.NO_GRADIENT,

@@ -16,6 +16,7 @@ from tasks.stage import Counts, Stage
 from tasks.store import Folder
 from tasks.train.adapter import WEIGHTS, file_digest, part_digests
 from tasks.train.checkpoints import FOLDER, local_path, pull_checkpoint
+from tasks.train.engine import prepare_engine
 from tasks.train.environment import base_digest, precision, versions
 from tasks.train.guards import check_changed, split_too_long
 from tasks.train.memory import Step, available, check_memory
@@ -29,8 +30,9 @@ WARM_UP = 5
 """Steps in which the learning rate climbs."""
 
 
-def prepare_libraries() -> None:
-    """Make trl and peft importable and quiet. Call before either is imported."""
+def prepare_libraries(engine: str = "trl") -> None:
+    """Make trl and peft importable and quiet, and unsloth change them if it is the engine. Call before any import."""
+    prepare_engine(engine)
     from tasks.model.torchvision_cpu import declare_operators
 
     declare_operators()
@@ -192,7 +194,7 @@ def write_checkpoint(
             "sft_digest": sft.digest if sft else None,
             "adapter_digest": file_digest(scratch / "adapter" / WEIGHTS),
             "precision": precision(),
-            "versions": versions(),
+            "versions": versions(config.model),
         },
     )
     (folder / FOLDER).delete()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ _COLOURS = {
     "#6b7079": "var(--quiet)",
 }
 _INK, _AXIS, _LINE, _ACCENT, _BETTER, _WORSE, _QUIET = _COLOURS
+_LINES = [(colour, dashes) for dashes in ("-", "--", ":") for colour in (_ACCENT, _BETTER, _WORSE, _QUIET)]
 _VERDICTS = {"better": _BETTER, "worse": _WORSE, "no evidence": _QUIET}
 _STYLE = {
     "svg.fonttype": "none",
@@ -73,6 +75,27 @@ def curve(
             axes.fill_between(steps, low, high, color=_ACCENT, alpha=0.15, linewidth=0)
         axes.plot(steps, values, color=_ACCENT, linewidth=1.3, marker="o", markersize=1.8)
         axes.set_xlabel("step")
+        if share:
+            axes.set_ylim(-0.03, 1.03)
+
+    return _svg(draw, _CURVE, label)
+
+
+def curves(rows: Sequence[Mapping[str, Any]], keys: Mapping[str, str], label: str, share: bool = False) -> str | None:
+    """Several logged values, key -> name, over the optimiser's steps; those that were not logged are left out."""
+    lines = [
+        (name, [(float(r["step"]), float(r[key])) for r in rows if key in r])
+        for key, name in keys.items()
+        if any(key in r for r in rows)
+    ]
+    if not lines:
+        return None
+
+    def draw(axes: Any) -> None:
+        for (name, points), (colour, dashes) in zip(lines, itertools.cycle(_LINES), strict=False):
+            axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.3, linestyle=dashes, label=name)
+        axes.set_xlabel("step")
+        axes.legend(frameon=False, fontsize=7, ncols=2)
         if share:
             axes.set_ylim(-0.03, 1.03)
 
