@@ -98,7 +98,7 @@ def _quantised(dtype: str, gpu: bool) -> dict[str, Any]:
 
     if find_spec("bitsandbytes") is None:
         raise UsageError("model.load = '4bit' needs bitsandbytes: pip install 'recto[gpu]', or load = 'full'")
-    settings = BitsAndBytesConfig(
+    settings = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,

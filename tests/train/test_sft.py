@@ -184,6 +184,14 @@ def test_weights_that_no_gradient_reaches(
         sft_stage(sft_run(untrained, steps=2), dataset)
 
 
+def test_activations_that_are_computed_again(home: Path, warm: StageRef, untrained: str, dataset: StageRef) -> None:
+    """Without re-entrance, so the vision adapter, whose input asks for no gradient, learns the same."""
+    again = sft_stage(sft_run(untrained, recompute="on"), dataset)
+    for row, kept in zip(log_of(again), log_of(warm), strict=True):
+        for name in ("loss", "grad_norm/vision", "grad_norm/merger", "grad_norm/text"):
+            assert row[name] == pytest.approx(kept[name], rel=0.02), name
+
+
 def test_no_steps_give_an_adapter_that_changes_nothing(home: Path, untrained: str, dataset: StageRef) -> None:
     ref = sft_stage(sft_run(untrained, steps=0), dataset)
     adapted = load_model(untrained, adapter=Path(ref.uri) / "adapter")

@@ -129,7 +129,9 @@ def _log(ref: StageRef) -> list[dict[str, Any]]:
 
 
 def _health(stage: Folder) -> Health:
-    probe = stage.read_json("probe.json") if stage.exists("probe.json") else {"summary": "", "findings": []}
+    probe: dict[str, Any] = (
+        stage.read_json("probe.json") if stage.exists("probe.json") else {"summary": "", "findings": []}
+    )
     found = [f"Before the first step: {finding['says']}; {finding['remedy']}" for finding in probe["findings"]]
     warned = stage.read_json("warnings.json") if stage.exists("warnings.json") else []
     return Health(probe["summary"], [*found, *(f"Step {w['step']}: {w['says']}" for w in warned)])
