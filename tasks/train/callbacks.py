@@ -20,7 +20,7 @@ from tasks.store import Folder
 from tasks.train.adapter import gradient_norms
 from tasks.train.checkpoints import push_checkpoint
 from tasks.train.guards import check_finite, check_gradients
-from tasks.train.watch import newest_warnings
+from tasks.train.watch import WINDOW, newest_warnings
 
 WITHOUT = 3
 """Steps without a gradient after which a part of the adapter is taken for cut off."""
@@ -78,10 +78,10 @@ class Count(TrainerCallback):
         self.begun = time.monotonic()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
-        if "num_tokens" not in state.log_history[-1] or "loss" not in state.log_history[-1]:
-            return
         row = state.log_history[-1]
-        counted = row.pop("num_tokens")
+        if "loss" not in row:
+            return
+        counted = row.pop("num_tokens", self.counted)
         row["tokens"], self.counted = int(counted - self.counted), counted
         row.setdefault("step_time", round(time.monotonic() - self.begun, 4))
 
@@ -90,7 +90,7 @@ class Warn(TrainerCallback):
     """Tells what the newest row of the log warns of."""
 
     def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if rows := [row for row in state.log_history if "loss" in row]:
+        if rows := [row for row in state.log_history[-WINDOW - 2 :] if "loss" in row]:
             for warned in newest_warnings(rows):
                 log.warning("step %d: %s", warned.step, warned.says)
 

@@ -6,6 +6,7 @@ and evaluation reads both alike.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,12 @@ def fresh_model(config: SftRun) -> Any:
 
 
 def continued_model(config: GrpoRun, adapter: Path) -> Any:
-    """The base under a trained adapter, ready to train it on."""
+    """The base under a trained adapter in a local folder of the run's own, ready to train it on."""
     model = config.model
     if model.engine == "unsloth":
+        settings = adapter / "adapter_config.json"
+        named = json.loads(settings.read_text()) | {"base_model_name_or_path": resolve(model.base)}
+        settings.write_text(json.dumps(named))  # unsloth loads the base that an adapter names, and knows no "tiny"
         return _unsloth_model(model, str(adapter), None, config.grpo.seed)
     return load_model(model.base, model.dtype, adapter, trainable=True, load=model.load)
 
