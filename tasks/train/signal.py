@@ -179,7 +179,8 @@ def _of_answers(signal: Signal) -> list[Finding]:
         found.append(
             Finding(
                 Verdict.IDENTICAL_ANSWERS,
-                f"all {signal.generations} answers identical in {signal.identical:.0%} of groups",
+                f"all {signal.generations} answers identical in {signal.identical:.0%} of groups, rewards equal in"
+                f" {signal.flat:.0%}",
                 "raise grpo.temperature or grpo.generations, or stop SFT earlier",
             )
         )
@@ -221,7 +222,7 @@ def _of_parts(signal: Signal) -> list[Finding]:
                     Verdict.PART_CONSTANT,
                     f"{name} is the same for all answers in each of {part.mixed} groups of different answers (mean"
                     f" {part.mean:.3f})",
-                    "as it does not vary, it will not move; raise grpo.temperature, or drop it from grpo.weights",
+                    "as it does not vary, it will not move; raise grpo.temperature, warm up longer, or drop the part",
                 )
             )
     return found

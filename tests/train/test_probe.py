@@ -55,7 +55,7 @@ def test_answers_of_an_untrained_model(tmp_path: Path, parts: tuple[Any, Any, An
 
 def test_a_temperature_of_almost_nothing(tmp_path: Path, parts: tuple[Any, Any, Any], untrained: str) -> None:
     told = found(grpo_run(untrained, temperature=1e-4), parts, tmp_path)
-    assert told[Verdict.IDENTICAL_ANSWERS].says == "all 2 answers identical in 100% of groups"
+    assert told[Verdict.IDENTICAL_ANSWERS].says == "all 2 answers identical in 100% of groups, rewards equal in 100%"
     assert Verdict.COLLAPSED in told
     assert Verdict.NO_GRADIENT not in told
 

@@ -52,7 +52,7 @@ def test_identical_answers() -> None:
     assert verdicts([same] * 15 + VARIED[:1]) == [Verdict.IDENTICAL_ANSWERS]
     signal = measure([same] * 15 + VARIED[:1], ["heading_f1"], (1, 1), Gradient("policy", 0.5, NORMS))
     (finding,) = findings(signal, VOCABULARY)
-    assert finding.says == "all 4 answers identical in 94% of groups"
+    assert finding.says == "all 4 answers identical in 94% of groups, rewards equal in 94%"
     assert verdicts([same] * 3 + VARIED[:2]) == [], "some groups may be alike"
 
 
