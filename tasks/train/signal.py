@@ -21,7 +21,7 @@ MOST_CLIPPED = 0.5
 """Share of answers that end at the limit rather than at the model's own end beyond which lengths decide rewards."""
 
 LEAST_ENTROPY = 0.02
-"""Nats a token below which sampling is greedy decoding."""
+"""Nats a token below which sampling is greedy decoding, where rewards do not differ either."""
 
 MOST_ENTROPY = 0.5
 """Share of a uniform choice among all tokens, ln(vocabulary), beyond which answers are noise."""
@@ -233,7 +233,7 @@ def _of_gradient(signal: Signal, vocabulary: int) -> list[Finding]:
     if gradient is None:
         return []
     found = []
-    if gradient.entropy < LEAST_ENTROPY:
+    if gradient.entropy < LEAST_ENTROPY and signal.flat >= MOST_FLAT:  # a policy that is sure may still differ enough
         found.append(
             Finding(
                 Verdict.COLLAPSED,
