@@ -37,10 +37,11 @@ class MemoryTooSmallError(StageError):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The sizes of a step: `answers` in a gradient's forward pass, `rollouts` sampled at once (0 in SFT), tokens of
-    the longest prompt and answer, patches of the largest image."""
+    """The sizes of a step: `answers` in a gradient's forward pass and the `images` looked at for them, `rollouts`
+    sampled at once (0 in SFT), tokens of the longest prompt and answer, patches of the largest image."""
 
     answers: int
+    images: int
     rollouts: int
     prompt: int
     completion: int
@@ -77,7 +78,7 @@ def predict(model: Any, step: Step) -> dict[str, int]:
     }
     if vision is not None and hasattr(vision, "depth"):
         parts["vision activations"] = (
-            step.answers
+            step.images
             * step.patches
             * _layers(step, vision.depth, vision.hidden_size, vision.intermediate_size, vision.num_heads, step.patches)
         )

@@ -140,14 +140,20 @@ def fit(trainer: Any, folder: Folder, scratch: Path, name: str, shown: str) -> F
 
 def check_step(model: Any, config: SftRun | GrpoRun, prompt: int) -> int:
     """The memory that a step is predicted to take, for prompts of at most so many tokens; see `memory.check_memory`."""
+    import torch
+
     if isinstance(config, GrpoRun):
         settings: SftConfig | GrpoConfig = config.grpo
         rollouts = batch = config.grpo.prompts * config.grpo.generations
     else:
         settings, rollouts, batch = config.sft, 0, config.sft.batch
     vision = getattr(model.config, "vision_config", None)
+    answers = settings.micro_batch or batch
+    # on a CPU the answers of a group share its image; see `rollouts`
+    share = config.grpo.generations if isinstance(config, GrpoRun) and not torch.cuda.is_available() else 1
     step = Step(
-        answers=settings.micro_batch or batch,
+        answers=answers,
+        images=-(-answers // share),
         rollouts=rollouts,
         prompt=prompt,
         completion=config.model.max_new_tokens,

@@ -75,7 +75,7 @@ def test_a_part_without_gradient() -> None:
     check_gradients(7, [dict.fromkeys(alive, 0.0)] * 3)  # steps without a signal are GRPO's business
 
 
-STEP = Step(4, 16, 300, 100, 1200, recompute=False, plain_attention=True, bytes=4)
+STEP = Step(4, 4, 16, 300, 100, 1200, recompute=False, plain_attention=True, bytes=4)
 
 
 def test_memory_is_told_or_stops_the_run(untrained: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -97,6 +97,7 @@ def test_what_memory_depends_on(untrained: str) -> None:
     assert at_once(predict(model, replace(STEP, recompute=True))) < base
     assert at_once(predict(model, replace(STEP, answers=2))) < base
     assert at_once(predict(model, replace(STEP, patches=2400))) > base
+    assert at_once(predict(model, replace(STEP, images=1))) < base
     assert at_once(predict(model, replace(STEP, rollouts=10_000))) > base
     parts = predict(model, STEP)
     assert parts["weights"] == sum(p.numel() * 4 for p in model.parameters())
