@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tasks.guidance_config import GuidanceConfig
 from tasks.render_config import Config
 
-Recompute = Literal["auto", "on", "off"]
-RECOMPUTE = Field(
-    "auto",
-    description="Compute activations again for the gradient rather than keep them, to save memory; auto: on a GPU",
-)
+Recompute = Annotated[
+    Literal["auto", "on", "off"],
+    Field(description="Compute activations anew for the gradient, to save memory; auto: on a GPU"),
+]
 
 
 class ModelConfig(Config):
@@ -25,6 +24,12 @@ class ModelConfig(Config):
     prompt: str = Field("Convert to Markdown.", description="The same bytes in training, rollouts and evaluation")
     max_new_tokens: int = Field(160, ge=8, description="Longest answer, in tokens")
     dtype: Literal["float32", "bfloat16"] = "float32"
+    load: Literal["full", "4bit"] = Field(
+        "full", description="4bit: the base's layers as nf4 (QLoRA), a quarter of the memory of bfloat16"
+    )
+    engine: Literal["trl", "unsloth"] = Field(
+        "trl", description="What trains; unsloth needs a GPU and the extra 'gpu'. Reading does not depend on it"
+    )
 
 
 class PagesConfig(Config):
@@ -52,7 +57,7 @@ class SftConfig(Config):
     batch: int = Field(8, ge=1)
     micro_batch: int = Field(0, ge=0, description="Pages on the device at once, to save memory; 0: the whole batch")
     learning_rate: float = Field(2e-3, gt=0)
-    recompute: Recompute = RECOMPUTE
+    recompute: Recompute = "auto"
     save_steps: int = Field(
         25, ge=1, description="A checkpoint every so many steps; a killed run resumes from the last"
     )
@@ -74,7 +79,7 @@ class GrpoConfig(Config):
     loss_type: Literal["dapo", "dr_grpo", "bnpo", "grpo"] = Field("dapo", description="How token losses are averaged")
     weights: str | dict[str, float] = Field("v2", description="Reward preset, or part -> weight")
     guidance: GuidanceConfig = GuidanceConfig()
-    recompute: Recompute = RECOMPUTE
+    recompute: Recompute = "auto"
     probe: Literal["off", "tell", "strict"] = Field(
         "tell",
         description="Before the first step, see whether there is anything to learn from; strict: stop where not",

@@ -112,7 +112,7 @@ def _trained(adapter: Adapter, model: ModelConfig) -> tuple[str, int | None, str
     folder = Folder(adapter.ref.uri)
     manifest = finished(folder) or {}
     stage = str(manifest.get("stage") or adapter.ref.uri.rstrip("/").split("/")[-2])
-    config = manifest.get("config", {})
+    config = {key: value for key, value in manifest.get("config", {}).items() if key != "cost"}
     for key in ("base", "prompt"):
         if (trained := config.get("model", {}).get(key, getattr(model, key))) != getattr(model, key):
             raise UsageError(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 from tasks.model.torchvision_cpu import declare_operators
 from tasks.records import UsageError
+
+logging.getLogger("bitsandbytes.backends").setLevel(logging.ERROR)  # misses a kernel that it can do without
 
 FAMILIES = "families.json"
 TINY = Path(__file__).parents[2] / "data" / "models" / "tiny"
@@ -88,14 +92,32 @@ def load_processor(base: str) -> Any:
     return processor
 
 
+def _quantised(dtype: str, gpu: bool) -> dict[str, Any]:
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if find_spec("bitsandbytes") is None:
+        raise UsageError("model.load = '4bit' needs bitsandbytes: pip install 'recto[gpu]', or load = 'full'")
+    settings = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=getattr(torch, dtype),
+    )
+    return {"quantization_config": settings, "device_map": {"": 0 if gpu else "cpu"}}
+
+
 def load_model(
     base: str,
     dtype: Literal["float32", "bfloat16"] = "float32",
     adapter: str | Path | None = None,
     trainable: bool = False,
+    load: Literal["full", "4bit"] = "full",
 ) -> Any:
     """An image-text-to-text model, with a peft adapter if one is named, ready to read or (`trainable`) to train.
 
+    `load` = "4bit": its linear layers, the output layer apart, hold 4-bit NormalFloat with doubly quantised constants,
+    and compute in `dtype` (QLoRA, arXiv 2305.14314, section 3). Norms, embeddings and the patch embedding stay whole.
     On a machine without a GPU attention is computed plainly, and Qwen3-VL takes the faster ways of `cpu.speed_up`.
     Raises UsageError when the model or the adapter cannot be had.
     """
@@ -113,10 +135,14 @@ def load_model(
             revision=revision_of(name),
             dtype=getattr(torch, dtype),
             attn_implementation="sdpa" if gpu else "eager",
+            **(_quantised(dtype, gpu) if load == "4bit" else {}),
         )
     except (OSError, ValueError) as e:
         raise unavailable(name, e) from e
-    model = model.to("cuda") if gpu else speed_up(model)
+    if not gpu:
+        speed_up(model)
+    elif load == "full":
+        model = model.to("cuda")
     if adapter is not None:
         from peft import PeftModel
 

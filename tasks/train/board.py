@@ -1,4 +1,7 @@
-"""The training log as TensorBoard's event files, written while the run goes."""
+"""The training log as TensorBoard's event files, written while the run goes.
+
+Import after `trainer.prepare_libraries`.
+"""
 
 from __future__ import annotations
 

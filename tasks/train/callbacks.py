@@ -4,6 +4,7 @@ trainer does not measure, nonsense stops the run."""
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import sys
 import time
@@ -19,7 +20,7 @@ from tasks.store import Folder
 from tasks.train.adapter import gradient_norms
 from tasks.train.checkpoints import push_checkpoint
 from tasks.train.guards import check_finite, check_gradients
-from tasks.train.watch import newest_warnings
+from tasks.train.watch import WINDOW, newest_warnings
 
 WITHOUT = 3
 """Steps without a gradient after which a part of the adapter is taken for cut off."""
@@ -58,8 +59,12 @@ class WatchGradients(TrainerCallback):
             check_gradients(state.global_step + 1, self.norms)
 
     def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self.norms and "loss" in state.log_history[-1]:
-            state.log_history[-1] |= {f"grad_norm/{part}": norm for part, norm in self.norms[-1].items()}
+        row = state.log_history[-1]
+        if self.norms and "loss" in row:
+            norms = self.norms[-1]
+            # they were taken after the gradient was clipped, the trainer's own norm before
+            clipped = math.hypot(*norms.values()) or 1.0
+            row |= {f"grad_norm/{part}": norm / clipped * row["grad_norm"] for part, norm in norms.items()}
 
 
 class Count(TrainerCallback):
@@ -73,10 +78,10 @@ class Count(TrainerCallback):
         self.begun = time.monotonic()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
-        if "num_tokens" not in state.log_history[-1] or "loss" not in state.log_history[-1]:
-            return
         row = state.log_history[-1]
-        counted = row.pop("num_tokens")
+        if "loss" not in row:
+            return
+        counted = row.pop("num_tokens", self.counted)
         row["tokens"], self.counted = int(counted - self.counted), counted
         row.setdefault("step_time", round(time.monotonic() - self.begun, 4))
 
@@ -85,7 +90,7 @@ class Warn(TrainerCallback):
     """Tells what the newest row of the log warns of."""
 
     def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if rows := [row for row in state.log_history if "loss" in row]:
+        if rows := [row for row in state.log_history[-WINDOW - 2 :] if "loss" in row]:
             for warned in newest_warnings(rows):
                 log.warning("step %d: %s", warned.step, warned.says)
 

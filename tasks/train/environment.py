@@ -4,13 +4,13 @@ train, draw, read and reward."""
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tasks.model.load import resolve, revision_of
-from tasks.records import digest
+from tasks.records import UsageError, digest
 from tasks.train.adapter import file_digest
-from tasks.train_config import GrpoRun, SftRun
+from tasks.train_config import GrpoRun, ModelConfig, SftRun
 
 LIBRARIES = (
     "torch",
@@ -28,8 +28,17 @@ LIBRARIES = (
 )
 
 
-def versions() -> dict[str, str]:
-    return {name: version(name) for name in LIBRARIES}
+def versions(config: ModelConfig) -> dict[str, str]:
+    """Raises UsageError where the configuration asks for a library that is not there, or cannot run here."""
+    import torch
+
+    if config.engine == "unsloth" and not torch.cuda.is_available():
+        raise UsageError("model.engine = 'unsloth' needs a CUDA GPU, and there is none here; use 'trl'")
+    asked = [*(["bitsandbytes"] if config.load == "4bit" else []), *(["unsloth"] if config.engine == "unsloth" else [])]
+    try:
+        return {name: version(name) for name in (*LIBRARIES, *asked)}
+    except PackageNotFoundError as e:
+        raise UsageError(f"{e.name} is not installed, which [model] asks for: pip install 'recto[gpu]'") from None
 
 
 def base_digest(base: str) -> str:
@@ -68,4 +77,5 @@ def has_bfloat16() -> bool:
 
 
 def environment(config: SftRun | GrpoRun) -> str:
-    return digest(base_digest(config.model.base), precision(), *(f"{name} {v}" for name, v in versions().items()))
+    libraries = (f"{name} {v}" for name, v in versions(config.model).items())
+    return digest(base_digest(config.model.base), precision(), *libraries)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.model.load import load_model, load_processor
+from tasks.model.load import load_processor
 from tasks.records import StageRef
 from tasks.scoring import composite_reward, resolve_weights
 from tasks.stage import Counts, Stage
@@ -14,6 +14,7 @@ from tasks.store import Folder
 from tasks.train.adapter import layers, save_adapter
 from tasks.train.checkpoints import scratch_folder
 from tasks.train.cost import Meter
+from tasks.train.engine import continued_model
 from tasks.train.environment import environment
 from tasks.train.guards import (
     answer_text,
@@ -116,7 +117,7 @@ def _grpo(folder: Folder, config: GrpoRun, dataset: StageRef, sft: StageRef) -> 
 
     Raises StageError (see `guards`), and UsageError for a model or weights that cannot be used.
     """
-    prepare_libraries()
+    prepare_libraries(config.model.engine)
     meter = Meter()
     grpo, base = config.grpo, config.model.base
     scratch = scratch_folder(folder, "grpo")
@@ -129,7 +130,7 @@ def _grpo(folder: Folder, config: GrpoRun, dataset: StageRef, sft: StageRef) -> 
     order = draw(pages, grpo.steps * grpo.prompts, "grpo", str(grpo.seed))
     probed = draw(pages, min(grpo.probe_prompts, len(pages)), "grpo", str(grpo.seed))
     images = read_images(dataset, [*order, *probed])
-    model = load_model(base, config.model.dtype, scratch / "adapter", trainable=True)
+    model = continued_model(config, scratch / "adapter")
     check_adapter(model, config.lora, layers(config.lora))
     trained = trainable_parameters(model)
     longest = check_context(model, processor, config.model.prompt, image_sizes(images), config.model.max_new_tokens)

@@ -34,7 +34,12 @@ class SharedPagesTrainer(GuidedTrainer):
 @contextmanager
 def merged(model: Any) -> Iterator[None]:
     """The active adapter inside the base weights; afterwards these are put back as they were, not computed back."""
-    layers = [layer for layer in model.modules() if isinstance(layer, LoraLayer)]
+    layers = [
+        layer
+        for layer in model.modules()
+        # what is quantised could only be merged by rounding it anew
+        if isinstance(layer, LoraLayer) and layer.get_base_layer().weight.is_floating_point()
+    ]
     weights = [layer.get_base_layer().weight.data for layer in layers]
     try:
         for layer in layers:

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.model.load import load_model, load_processor
+from tasks.model.load import load_processor
 from tasks.model.prompts import prompt_text
 from tasks.records import StageRef
 from tasks.stage import Counts, Stage
 from tasks.store import Folder
-from tasks.train.adapter import add_adapter, save_adapter
+from tasks.train.adapter import save_adapter
 from tasks.train.checkpoints import scratch_folder
 from tasks.train.cost import Meter
+from tasks.train.engine import fresh_model
 from tasks.train.environment import environment
 from tasks.train.guards import answer_text, check_context, trainable_parameters
 from tasks.train.inputs import check_batch
@@ -64,14 +65,14 @@ def _sft(folder: Folder, config: SftRun, dataset: StageRef) -> Counts:
 
     Raises StageError (see `guards`), and UsageError for a model that cannot be had.
     """
-    prepare_libraries()
+    prepare_libraries(config.model.engine)
     meter = Meter()
     sft, base = config.sft, config.model.base
     processor = load_processor(base)
     pages, rejects = usable_pages("sft", config, dataset, processor.tokenizer, sft.batch)
     order = draw(pages, max(1, sft.steps) * sft.batch, "sft", str(sft.seed))
     images = read_images(dataset, order)
-    model = add_adapter(load_model(base, config.model.dtype, trainable=True), config.lora, sft.seed)
+    model = fresh_model(config)
     trained = trainable_parameters(model)
     longest = check_context(model, processor, config.model.prompt, image_sizes(images), config.model.max_new_tokens)
     check_step(model, config, longest)

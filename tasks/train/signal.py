@@ -21,7 +21,7 @@ MOST_CLIPPED = 0.5
 """Share of answers that end at the limit rather than at the model's own end beyond which lengths decide rewards."""
 
 LEAST_ENTROPY = 0.02
-"""Nats a token below which sampling is greedy decoding."""
+"""Nats a token below which sampling is greedy decoding, where rewards do not differ either."""
 
 MOST_ENTROPY = 0.5
 """Share of a uniform choice among all tokens, ln(vocabulary), beyond which answers are noise."""
@@ -179,7 +179,8 @@ def _of_answers(signal: Signal) -> list[Finding]:
         found.append(
             Finding(
                 Verdict.IDENTICAL_ANSWERS,
-                f"all {signal.generations} answers identical in {signal.identical:.0%} of groups",
+                f"all {signal.generations} answers identical in {signal.identical:.0%} of groups, rewards equal in"
+                f" {signal.flat:.0%}",
                 "raise grpo.temperature or grpo.generations, or stop SFT earlier",
             )
         )
@@ -221,7 +222,7 @@ def _of_parts(signal: Signal) -> list[Finding]:
                     Verdict.PART_CONSTANT,
                     f"{name} is the same for all answers in each of {part.mixed} groups of different answers (mean"
                     f" {part.mean:.3f})",
-                    "as it does not vary, it will not move; raise grpo.temperature, or drop it from grpo.weights",
+                    "as it does not vary, it will not move; raise grpo.temperature, warm up longer, or drop the part",
                 )
             )
     return found
@@ -232,7 +233,7 @@ def _of_gradient(signal: Signal, vocabulary: int) -> list[Finding]:
     if gradient is None:
         return []
     found = []
-    if gradient.entropy < LEAST_ENTROPY:
+    if gradient.entropy < LEAST_ENTROPY and signal.flat >= MOST_FLAT:  # a policy that is sure may still differ enough
         found.append(
             Finding(
                 Verdict.COLLAPSED,
@@ -249,6 +250,7 @@ def _of_gradient(signal: Signal, vocabulary: int) -> list[Finding]:
                 "warm up longer with SFT, or lower grpo.temperature",
             )
         )
+    saturated = gradient.entropy < LEAST_ENTROPY and not any(gradient.norms.values())
     for group, norm in gradient.norms.items():
         if not math.isfinite(norm):
             found.append(
@@ -258,7 +260,7 @@ def _of_gradient(signal: Signal, vocabulary: int) -> list[Finding]:
                     "set model.dtype to 'float32', and look for weights that are not finite",
                 )
             )
-        elif norm == 0:
+        elif norm == 0 and not saturated:  # a choice that is certain has no gradient anywhere
             found.append(
                 Finding(
                     Verdict.NO_GRADIENT,

@@ -16,6 +16,7 @@ from tasks.stage import Counts, Stage
 from tasks.store import Folder
 from tasks.train.adapter import WEIGHTS, file_digest, part_digests
 from tasks.train.checkpoints import FOLDER, local_path, pull_checkpoint
+from tasks.train.engine import prepare_engine
 from tasks.train.environment import base_digest, precision, versions
 from tasks.train.guards import check_changed, split_too_long
 from tasks.train.memory import Step, available, check_memory
@@ -29,8 +30,9 @@ WARM_UP = 5
 """Steps in which the learning rate climbs."""
 
 
-def prepare_libraries() -> None:
-    """Make trl and peft importable and quiet. Call before either is imported."""
+def prepare_libraries(engine: str = "trl") -> None:
+    """Make trl and peft importable and quiet, and unsloth change them if it is the engine. Call before any import."""
+    prepare_engine(engine)
     from tasks.model.torchvision_cpu import declare_operators
 
     declare_operators()
@@ -138,14 +140,20 @@ def fit(trainer: Any, folder: Folder, scratch: Path, name: str, shown: str) -> F
 
 def check_step(model: Any, config: SftRun | GrpoRun, prompt: int) -> int:
     """The memory that a step is predicted to take, for prompts of at most so many tokens; see `memory.check_memory`."""
+    import torch
+
     if isinstance(config, GrpoRun):
         settings: SftConfig | GrpoConfig = config.grpo
         rollouts = batch = config.grpo.prompts * config.grpo.generations
     else:
         settings, rollouts, batch = config.sft, 0, config.sft.batch
     vision = getattr(model.config, "vision_config", None)
+    answers = settings.micro_batch or batch
+    # on a CPU the answers of a group share its image; see `rollouts`
+    share = config.grpo.generations if isinstance(config, GrpoRun) and not torch.cuda.is_available() else 1
     step = Step(
-        answers=settings.micro_batch or batch,
+        answers=answers,
+        images=-(-answers // share),
         rollouts=rollouts,
         prompt=prompt,
         completion=config.model.max_new_tokens,
@@ -192,7 +200,7 @@ def write_checkpoint(
             "sft_digest": sft.digest if sft else None,
             "adapter_digest": file_digest(scratch / "adapter" / WEIGHTS),
             "precision": precision(),
-            "versions": versions(),
+            "versions": versions(config.model),
         },
     )
     (folder / FOLDER).delete()

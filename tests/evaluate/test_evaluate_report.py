@@ -23,6 +23,7 @@ from evaluation_inputs import (
 )
 
 from tasks.config import RunConfig, ScoreRun
+from tasks.evaluate.report.content import Health
 from tasks.evaluate.report.plots import curve, forest, slice_forest
 from tasks.evaluate.report.stage import render_report, report_stage
 from tasks.evaluate.report.wording import finding, interval, signed
@@ -100,6 +101,16 @@ def test_report_holds_what_it_promises(tmp_path: Path) -> None:
         assert interval(row) in text
     for row in content.table["differences"]:
         assert interval(row, sign=True) in text
+
+
+def test_what_stood_in_the_way_of_training_is_told(tmp_path: Path) -> None:
+    content = made_up(tmp_path)
+    health = {"grpo": Health("16 pages, 4 answers each: rewards differ in 6% of groups", ["Step 3: a <b>leap</b>"])}
+    shown = Tags(render_report(replace(content, health=health))).shown
+    assert "Probe before the first step, 16 pages, 4 answers each: rewards differ in 6% of groups." in shown
+    assert "Step 3: a <b>leap</b>." in shown
+    assert "Nothing stood in the way" not in shown
+    assert "Nothing stood in the way" in render_report(replace(content, health={"grpo": Health("2 pages", [])}))
 
 
 def test_missing_parts_leave_their_section_out(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ save_steps = 1
 steps = 3
 prompts = 2
 generations = 2
+probe_prompts = 2
 save_steps = 1
 
 [evaluate]
@@ -132,4 +133,6 @@ def test_killed_in_every_stage_the_same_command_ends_with_the_same_result(
     assert results(killed, tmp_path / "killed-out") == results(calm, tmp_path / "calm-out")
     last = log.read_text().strip().splitlines()[-1]
     assert last == str(tmp_path / "killed-out" / "report.html")
-    assert "<html" in Path(last).read_text()[:400]
+    told = Path(last).read_text()
+    assert "<html" in told[:400]
+    assert "Probe before the first step, 2 pages, 2 answers each" in told

@@ -14,6 +14,7 @@ from tasks.model.prompts import prompt_text
 from tasks.records import StageRef, UsageError
 from tasks.scoring import PARTS, composite_reward
 from tasks.store import Folder, finished
+from tasks.train import engine
 from tasks.train import grpo as module
 from tasks.train.adapter import add_adapter, part_digests
 from tasks.train.grpo import grpo_stage, make_reward, make_rows, make_trainer
@@ -238,7 +239,7 @@ def test_an_adapter_of_another_shape(home: Path, untrained: str, dataset: StageR
 def test_an_adapter_that_was_loaded_frozen(
     home: Path, monkeypatch: pytest.MonkeyPatch, untrained: str, dataset: StageRef, warm: StageRef
 ) -> None:
-    monkeypatch.setattr(module, "load_model", lambda base, dtype, adapter, trainable: load_model(base, dtype, adapter))
+    monkeypatch.setattr(engine, "load_model", lambda base, dtype, adapter, **_: load_model(base, dtype, adapter))
     with pytest.raises(NothingToTrainError, match=r"0 of \d+ parameters are trainable"):
         grpo_stage(grpo_run(untrained), dataset, warm)
 

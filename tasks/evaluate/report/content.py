@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow.compute as pc
@@ -43,9 +43,18 @@ class StageRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Health:
+    """What the probe before a training stage saw, in a sentence, and what it and the log warn of, each a sentence."""
+
+    probe: str
+    warnings: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """All that a report shows. `page_set` is the stage that made the pages ("held-out" are a dataset's), empty where
-    it is not known; `logs`: stage -> rows of its training log; `official`: what olmOCR's checker says of each."""
+    it is not known; `logs`: stage -> rows of its training log; `health`: what was
+    seen of it; `official`: what olmOCR's checker says of each."""
 
     config: Mapping[str, Any]
     table: Mapping[str, Any]
@@ -56,6 +65,7 @@ class Content:
     logs: Mapping[str, Sequence[Mapping[str, Any]]]
     stages: Sequence[StageRow]
     official: Sequence[Mapping[str, Any]] = ()
+    health: Mapping[str, Health] = field(default_factory=dict)
 
 
 def gather(config: RunConfig, stages: Sequence[StageRef]) -> Content:
@@ -87,6 +97,7 @@ def gather(config: RunConfig, stages: Sequence[StageRef]) -> Content:
         pages=_pages(by_name),
         logs={name: _log(by_name[name][-1]) for name in ("sft", "grpo") if by_name[name]},
         stages=rows,
+        health={name: _health(Folder(by_name[name][-1].uri)) for name in ("sft", "grpo") if by_name[name]},
         official=[Folder(ref.uri).read_json("olmocr.json") for ref in by_name["olmocr-check"]],
     )
 
@@ -115,6 +126,15 @@ def _pages(stages: Mapping[str, Sequence[StageRef]]) -> list[Pages]:
 def _log(ref: StageRef) -> list[dict[str, Any]]:
     lines = Folder(ref.uri).read("log.jsonl").decode().splitlines()
     return [row for line in lines if line.strip() and "step" in (row := json.loads(line))]
+
+
+def _health(stage: Folder) -> Health:
+    probe: dict[str, Any] = (
+        stage.read_json("probe.json") if stage.exists("probe.json") else {"summary": "", "findings": []}
+    )
+    found = [f"Before the first step: {finding['says']}; {finding['remedy']}" for finding in probe["findings"]]
+    warned = stage.read_json("warnings.json") if stage.exists("warnings.json") else []
+    return Health(probe["summary"], [*found, *(f"Step {w['step']}: {w['says']}" for w in warned)])
 
 
 def _views(

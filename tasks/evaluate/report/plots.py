@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from tasks.html.svg import ACCENT, AXIS, BETTER, INK, QUIET, WORSE, svg
 from tasks.html.text import plural
 
 _VERDICTS = {"better": BETTER, "worse": WORSE, "no evidence": QUIET}
+_LINES = [(colour, dashes) for dashes in ("-", "--", ":") for colour in (ACCENT, BETTER, WORSE, QUIET)]
 _CURVE, _WIDTH, _ROW = (3.5, 2.1), 3.9, 0.24  # inches
 _LONGEST = 30  # characters of a name beside a plot
 
@@ -44,6 +46,27 @@ def curve(
             axes.fill_between(steps, low, high, color=ACCENT, alpha=0.15, linewidth=0)
         axes.plot(steps, values, color=ACCENT, linewidth=1.3, marker="o", markersize=1.8)
         axes.set_xlabel("step")
+        if share:
+            axes.set_ylim(-0.03, 1.03)
+
+    return svg(draw, _CURVE, label)
+
+
+def curves(rows: Sequence[Mapping[str, Any]], keys: Mapping[str, str], label: str, share: bool = False) -> str | None:
+    """Several logged values, key -> name, over the optimiser's steps; those that were not logged are left out."""
+    lines = [
+        (name, [(float(r["step"]), float(r[key])) for r in rows if key in r])
+        for key, name in keys.items()
+        if any(key in r for r in rows)
+    ]
+    if not lines:
+        return None
+
+    def draw(axes: Any) -> None:
+        for (name, points), (colour, dashes) in zip(lines, itertools.cycle(_LINES), strict=False):
+            axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.3, linestyle=dashes, label=name)
+        axes.set_xlabel("step")
+        axes.legend(frameon=False, fontsize=7, ncols=2)
         if share:
             axes.set_ylim(-0.03, 1.03)
 

@@ -188,6 +188,6 @@ def _report(folder: Folder, config: RunConfig, *stages: StageRef) -> Counts:
     return {"pages": len(content.views), "bytes": len(html)}
 
 
-report_stage = Stage("report", 2, _report, ignore=("workers",))
+report_stage = Stage("report", 3, _report, ignore=("workers",))
 
 report = report_stage.task()

@@ -42,4 +42,5 @@ class CheckpointReader:
 
 
 def open_reader(system: Checkpoint, adapter: Path | None) -> CheckpointReader:
-    return CheckpointReader(system, load_model(system.base, system.dtype, adapter), load_processor(system.base))
+    model = load_model(system.base, system.dtype, adapter, load=system.load)
+    return CheckpointReader(system, model, load_processor(system.base))
