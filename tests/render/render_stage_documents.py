@@ -11,7 +11,7 @@ from test_render_stage import collected, documents
 from tasks.config import PublishConfig, SplitConfig
 from tasks.dataset.publish import publish_stage
 from tasks.dataset.split import split_stage
-from tasks.render.stage import draw_stage, render_stage
+from tasks.render.stage import render_pages
 from tasks.store import MANIFEST, Folder, home
 
 
@@ -20,7 +20,7 @@ def everything(workers: int) -> dict[str, str]:
     root = Folder(home())
     config = small_page(height=200, keep_pdf=True, scan={"share": 0.5})
     ref = collected(root / "collected", documents())
-    pages = render_stage(config, draw_stage(config, ref, "1/1", workers=workers))
+    pages = render_pages(config, ref, workers)
     split = split_stage(SplitConfig(), pages, "")
     publish_stage(PublishConfig(shards=2), ref, pages, split, pdfs=True)
     files = (p for p in Path(home()).rglob("*") if p.is_file() and p.name != MANIFEST)
