@@ -8,7 +8,7 @@ import tempfile
 from importlib import import_module
 
 # every so many-th document of the corpus is taken
-SUBJECTS = {"reference": 5, "steps": 5, "memory": 1, "rebuild": 5, "scan": 20, "reward": 5, "cluster": 1}
+SUBJECTS = {"reference": 5, "steps": 5, "memory": 1, "rebuild": 5, "scan": 20, "reward": 5}
 
 
 def main() -> None:

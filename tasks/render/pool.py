@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 MEMORY = 6 * 2**30  # bytes of address space a document may take
 
-WORTH = 16_000
-"""Characters that are worth the start of one more process: about as long to draw as its libraries take to load."""
-
 Outcome = tuple[Document, Reject | None]
 
 RENEWED = 2_000
@@ -102,8 +99,7 @@ def draw_all(
     """
     if multiprocessing.current_process().daemon:
         raise StageError("this worker may not start processes; start Dask workers with --no-nanny --nthreads 1")
-    characters = sum(len(document.markdown) for document, _ in work)
-    count = min(workers or os.cpu_count() or 1, len(work), 1 + characters // WORTH)
+    count = workers or os.cpu_count() or 1
     queue = deque(work)
     suspects: deque[tuple[Document, PageFile]] = deque()
     while queue or suspects:

@@ -31,6 +31,9 @@ from tasks.store import Folder, finish, finished, home, read_documents, write_do
 BATCH = 64
 """Documents a task, so that a failed task repeats little and the UI shows how far a run is."""
 
+WORTH = 16_000
+"""Characters that are worth the start of one more process: about as long to draw as its libraries take to load."""
+
 _FEW_FAIL, _MOST_FAIL = 3, 0.2  # documents, and share of them, that may fail before the run is stopped
 
 DRAWN_BY = "drawn_by.json"
@@ -102,8 +105,10 @@ def draw_batch(config: RenderConfig, batch: StageRef, name: str = "", *, workers
     documents = sorted(read_documents(Folder(batch.uri)), key=lambda d: -len(d.markdown))
     files = page_files(Folder(home()), documents, config)
     before = {d.doc_id for d in documents if files[d.doc_id].refused(d.doc_id)}
+    worth = 1 + sum(len(d.markdown) for d in documents) // WORTH
+    processes = min(workers or os.cpu_count() or 1, worth)
     drawn = track(
-        draw_all([(d, files[d.doc_id]) for d in documents], config, workers),
+        draw_all([(d, files[d.doc_id]) for d in documents], config, processes),
         f"draw {name}",
         len(documents),
         console=Console(stderr=True),

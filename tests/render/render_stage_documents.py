@@ -11,6 +11,7 @@ from test_render_stage import collected, documents
 from tasks.config import PublishConfig, SplitConfig
 from tasks.dataset.publish import publish_stage
 from tasks.dataset.split import split_stage
+from tasks.render import stage
 from tasks.render.stage import render_pages
 from tasks.store import MANIFEST, Folder, home
 
@@ -18,6 +19,7 @@ from tasks.store import MANIFEST, Folder, home
 def everything(workers: int) -> dict[str, str]:
     """SHA-256 of every file but the manifests, which hold times."""
     root = Folder(home())
+    stage.WORTH = 1  # as many processes as are asked for, of however little text
     config = small_page(height=200, keep_pdf=True, scan={"share": 0.5})
     ref = collected(root / "collected", documents())
     pages = render_pages(config, ref, workers)
