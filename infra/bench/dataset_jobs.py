@@ -61,8 +61,8 @@ def build(folder: str) -> dict[str, int]:
     dealt = split_stage(SplitConfig(), rendered, ledger)
     before = publish_stage.folder(str(standing.get("published", "none"))).uri
     published = publish_stage(PublishConfig(shards=SHARDS), given, rendered, dealt, previous=before)
-    told = {"rendered": rendered.digest, "published": published.digest}
-    export(published, out, split_base=base, split_previous=ledger, **told)
+    made = (rendered.digest, published.digest)
+    export(published, out, split_base=base, split_previous=ledger, rendered=made[0], published=made[1])
     fresh = sum(int(batch.counts["documents"]) for batch in missing)
     written = 0 if published.reused else int(published.counts["shards written"])
     pages = int(published.counts["train"]) + int(published.counts["test"])
