@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,8 @@ from tasks.dataset.split import keep_ledger, read_ledger, split
 from tasks.dataset.upload import ledger_from_hub, upload_to_hub
 from tasks.hub import Uploaded
 from tasks.records import DatasetRef, StageError, StageRef, digest
-from tasks.render.stage import batches, changes, draw, render, render_stage
+from tasks.render.pool import dismiss
+from tasks.render.stage import Drawn, changes, check_drawn, draw, plan, render, render_stage
 from tasks.render_config import Config, RenderConfig
 from tasks.store import Folder, home
 
@@ -58,23 +60,38 @@ class Built:
         return (self.collected, *(ref for p in drawn for ref in (p.rendered, p.split, p.published)))
 
 
-def draw_pages(config: RenderConfig, documents: StageRef, workers: int = 0, cluster: str = "") -> StageRef:
-    """All pages of the documents, drawn batch by batch: here, or on a Dask cluster's workers, which share the store."""
-    if cluster:
-        drawn = _draw_there.with_options(task_runner=_workers_of(cluster))(config, documents, workers)
-    else:
-        drawn = [draw(config, documents, batch, workers=workers) for batch in batches(documents)]
-    fresh = [ref for ref in drawn if not ref.reused]
-    count = sum(int(ref.counts["drawn"]) for ref in fresh)
-    get_run_logger().info("drawn: %s documents; %s of %s batches re-used", count, len(drawn) - len(fresh), len(drawn))
-    return render(config, *drawn)
+def draw_pages(
+    config: RenderConfig, documents: StageRef, workers: int = 0, cluster: str = "", previous: str = ""
+) -> StageRef:
+    """All pages of the documents. Those that the page cache lacks are drawn, batch by batch: here, or on a Dask
+    cluster's workers, which share the store. Of others, what `previous` (the URI of a rendering) says is taken over."""
+    waiting = [] if render_stage.done(config, documents) else plan(config, documents)
+    seconds: dict[str, float] = defaultdict(float)
+    for drawn in draw_batches(config, waiting, workers, cluster):
+        seconds[drawn.worker] += drawn.seconds
+    for batch in waiting:
+        check_drawn(config, batch)
+    count, longest = sum(int(batch.counts["documents"]) for batch in waiting), max(seconds.values(), default=0)
+    by = f" by {len(seconds)} workers, the longest in {longest:.0f} s" if cluster else ""
+    get_run_logger().info("drawn: %s documents in %s batches%s; no others were missing", count, len(waiting), by)
+    return render(config, documents, previous=previous)
+
+
+def draw_batches(config: RenderConfig, waiting: list[StageRef], workers: int = 0, cluster: str = "") -> list[Drawn]:
+    """Draw what waits: batch after batch here, or all at once on a cluster."""
+    named = [(batch, f"{i}/{len(waiting)}") for i, batch in enumerate(waiting, 1)]
+    if waiting and cluster:
+        return _draw_there.with_options(task_runner=_workers_of(cluster))(config, named, workers)
+    try:
+        return [draw(config, batch, name, workers=workers) for batch, name in named]
+    finally:
+        dismiss()
 
 
 @flow(name="draw-pages")
-def _draw_there(config: RenderConfig, documents: StageRef, workers: int) -> list[StageRef]:
-    """The batches at once, each by whichever worker of the flow's task runner is free."""
-    waiting = [draw.submit(config, documents, batch, workers=workers) for batch in batches(documents)]
-    return [wait() for wait in waiting]
+def _draw_there(config: RenderConfig, named: list[tuple[StageRef, str]], workers: int) -> list[Drawn]:
+    """Each batch by whichever worker of the flow's task runner is free."""
+    return [f.result() for f in [draw.submit(config, batch, name, workers=workers) for batch, name in named]]
 
 
 def _workers_of(cluster: str) -> TaskRunner[Any]:
@@ -103,8 +120,8 @@ def build(run: RunConfig, out: Folder) -> Built:
     documents = collect(run.collect)
     if run.upload.dataset:
         documents = publishable(Config(), documents)
-    drawn = draw_pages(run.render, documents, run.workers, run.cluster)
     earlier = render_stage.folder(str(standing.get("rendered", "none")))
+    drawn = draw_pages(run.render, documents, run.workers, run.cluster, earlier.uri)
     get_run_logger().info("render: %s", changes(earlier, Folder(drawn.uri)))
     base = digest(drawn.digest, run.split.model_dump_json())
     ledger = previous_ledger(out, base)
@@ -118,9 +135,8 @@ def build(run: RunConfig, out: Folder) -> Built:
     before = publish_stage.folder(str(standing.get("published", "none"))).uri
     published = publish(run.publish, documents, drawn, dealt, previous=before, pdfs=run.render.keep_pdf)
     small = _draw_small(run, run.small, documents, dealt) if run.small else None
-    dataset = export(
-        published, out, split_base=base, split_previous=ledger, rendered=drawn.digest, published=published.digest
-    )
+    notes = {"split_base": base, "split_previous": ledger, "rendered": drawn.digest, "published": published.digest}
+    dataset = export(published, out, since=standing, **notes)
     uploaded = None
     if run.upload.dataset:
         uploaded = upload_to_hub(run.upload, dataset)

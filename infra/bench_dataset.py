@@ -1,5 +1,5 @@
 """`python -m infra.bench_dataset`: what building a dataset costs cold, again, with 1 % changed and with ten times the
-documents, and the memory of publishing. Every row is a process of its own, its start included: wall seconds, CPU
+documents, and the memory of publishing. Every run is a process of its own, its start included: wall seconds, CPU
 seconds with those of its children, and the most memory that it held, the processes that draw apart."""
 
 from __future__ import annotations
@@ -7,121 +7,26 @@ from __future__ import annotations
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from itertools import cycle, islice
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
-import pyarrow as pa
 
-from tasks.collect import collect
-from tasks.collect.snapshot import take_snapshots
-from tasks.collect.stage import collect_stage
-from tasks.config import CollectConfig, PublishConfig, SplitConfig
-from tasks.dataset.publish import export, previous_ledger, publish_stage
-from tasks.dataset.split import split_stage
-from tasks.markdown import parse
-from tasks.records import Document, StageRef, digest
-from tasks.render.stage import batches, draw_stage, render_stage
-from tasks.render_config import RenderConfig
-from tasks.store import Folder, finish, finished, home, write_documents
-
-PIECE = 1_200
-"""Characters of a document: so many documents, all of different real text, are cut from the corpus."""
-
+# what is measured is imported where it runs: every process that draws imports this module first
 DOCUMENTS = 400
-SHARDS = 16
+RUNS = 3
 
 
-def pieces(documents: Sequence[Document]) -> list[tuple[str, str]]:
-    """The corpus in documents of about a page each, cut between blocks: name of a file, and text. Every tenth first, so
-    that a tenth is a mixture."""
-    found = []
-    for document in documents:
-        starts = [node.start for node in parse(document.markdown).children]
-        begin = 0
-        for end in [*starts[1:], len(document.markdown)]:
-            if end - begin >= PIECE or (end == len(document.markdown) and end - begin >= PIECE // 4):
-                name = f"{document.family}/{document.doc_id}-{begin}.md"
-                found.append((name, document.markdown[begin:end]))
-                begin = end
-    return [piece for start in range(10) for piece in found[start::10]]
+def measured(job: str, argument: str) -> dict[str, float]:
+    from infra.bench.dataset_jobs import build, publish_many
 
-
-def write(folder: Path, texts: Sequence[tuple[str, str]]) -> None:
-    for name, text in texts:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-
-
-def build(folder: str) -> dict[str, int]:
-    """collect -> render -> split -> publish -> export of a folder, as the flow does it."""
-    out = Folder(f"{home()}/out")
-    standing = finished(out) or {}
-    config = CollectConfig(sources=("folder",), folder=folder)
-    given = collect_stage(config, *take_snapshots(config))
-    drawn = [draw_stage(RenderConfig(), given, batch) for batch in batches(given)]
-    rendered = render_stage(RenderConfig(), *drawn)
-    base = digest(rendered.digest)
-    ledger = previous_ledger(out, base)
-    dealt = split_stage(SplitConfig(), rendered, ledger)
-    before = publish_stage.folder(str(standing.get("published", "none"))).uri
-    published = publish_stage(PublishConfig(shards=SHARDS), given, rendered, dealt, previous=before)
-    export(published, out, split_base=base, split_previous=ledger, published=published.digest)
-    fresh = sum(int(ref.counts["drawn"]) for ref in drawn if not ref.reused)
-    written = 0 if published.reused else int(published.counts["shards written"])
-    pages = int(published.counts["train"]) + int(published.counts["test"])
-    return {"documents": int(given.counts["documents"]), "pages": pages, "drawn": fresh, "shards": written}
-
-
-def publish_many(pages: int) -> dict[str, int]:
-    """Publish so many pages, which are those of the page cache over and over, each document in a name of its own."""
-    rendered = next(r for r in _finished("render"))
-    index = Folder(rendered.uri).read_table("pages.parquet", ["doc_id", "page_num", "file", "features", "reject"])
-    kept = [row for row in index.to_pylist() if not row["reject"]]
-    by_document: dict[str, list[dict[str, object]]] = {}
-    for row in kept:
-        by_document.setdefault(str(row["file"]), []).append(row)
-    rows: list[dict[str, object]] = []
-    documents: list[Document] = []
-    for number, members in enumerate(islice(cycle(by_document.values()), pages)):
-        if len(rows) >= pages:
-            break
-        doc_id = digest(str(number))
-        documents.append(Document(doc_id, "", "en", "bench", "", "", "MIT", "", doc_id))
-        rows += [{**row, "doc_id": doc_id, "split": "train"} for row in members]
-    rows.sort(key=lambda row: (str(row["doc_id"]), int(str(row["page_num"]))))
-    source = Folder(home()) / "collect" / f"many-{pages}"
-    write_documents(source, documents)
-    source.write_rejects([])
-    given = finish(source, f"many-{pages}", {"found": len(documents), "documents": len(documents), "cut": 0})
-    folder = Folder(home()) / "split" / f"many-{pages}"
-    folder.write_table("assignment.parquet", pa.Table.from_pylist(rows[:pages]).drop_columns(["reject"]))
-    folder.write_table("ledger.parquet", pa.table({"family": [d.doc_id for d in documents]}))
-    folder.write_json("split.json", {"strata": [], "compared": [], "families on both sides": 0, "tolerance": 1})
-    folder.write_rejects([])
-    counts = {"train": pages, "test": 0, "train families": len(documents), "test families": 0, "near-duplicates": 0}
-    dealt = finish(folder, f"many-{pages}", counts)
-    done = publish_stage(PublishConfig(shards=SHARDS), given, rendered, dealt)
-    size = sum(p.stat().st_size for p in Path(done.uri).rglob("*.parquet"))
-    return {"pages": pages, "MB": size // 10**6}
-
-
-def _finished(stage: str) -> list[StageRef]:
-    found = [Path(p).parent for p in sorted(Path(home(), stage).glob("*/manifest.json"))]
-    folders = [(p, finished(Folder(str(p))) or {}) for p in found]
-    refs = [StageRef(str(p), str(m["digest"]), m["counts"]) for p, m in folders]
-    return sorted(refs, key=lambda ref: -int(ref.counts["pages"]))
-
-
-def measured(job: Callable[[], dict[str, int]]) -> dict[str, float]:
     started = time.perf_counter()
-    told = job()
+    told = build(argument) if job == "build" else publish_many(int(argument))
     this = psutil.Process()
     cpu = sum(sum(process.cpu_times()[:4]) for process in (this, *this.children(recursive=True)))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -137,31 +42,54 @@ def alone(*arguments: str) -> dict[str, float]:
 
 
 def bench_builds(folder: str) -> None:
+    from infra.bench.dataset_jobs import pieces, write
+    from tasks.collect import collect
+    from tasks.config import CollectConfig
+
     texts = pieces(collect(CollectConfig())[0])[:DOCUMENTS]
-    tenth, every = f"{folder}/tenth", f"{folder}/every"
-    write(Path(tenth), texts[::10])
-    write(Path(every), texts)
-    print("| build | documents | pages | drawn | shards written | wall s | CPU s | of cold | peak MiB |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-    cold = {"cpu": 1.0}
-    for name, source in (("cold", tenth), ("cold, ten times", every), ("again", every), ("1 % changed", every)):
-        if name == "1 % changed":
-            write(Path(source), [(file, f"{text}\nOne more line.\n") for file, text in texts[::100]])
-        os.environ["RECTO_HOME"] = f"{source}-home"
-        found = alone("build", source)
-        cold = found if name.startswith("cold") else cold
-        print(
-            f"| {name} | {found['documents']} | {found['pages']} | {found['drawn']} | {found['shards']} | "
-            f"{found['wall']:.1f} | {found['cpu']:.1f} | {100 * found['cpu'] / cold['cpu']:.1f} % | "
-            f"{found['peak']:.0f} |",
-            flush=True,
-        )
+    tenth, every = Path(folder, "tenth"), Path(folder, "every")
+    write(tenth, texts[::10])
+    write(every, texts)
+    print("| build | n | documents | pages | drawn | shards written | wall s | CPU s | of cold | peak MiB |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    tell("cold", [built(tenth)])
+    cold = built(every)
+    tell("cold, ten times", [cold], cold["cpu"])
+    again = [built(every) for _ in range(RUNS)]
+    tell("again", again, cold["cpu"])
+    changed = []
+    for run in range(RUNS):
+        write(every, [(file, f"{text}\nOne more line.\n") for file, text in texts[run::100]])
+        changed.append(built(every))
+    tell("1 % changed", changed, cold["cpu"])
+    fixed = statistics.mean(run["cpu"] for run in again)
+    net = [100 * (run["cpu"] - fixed) / (cold["cpu"] - fixed) for run in changed]
+    print(f"1 % changed, both without what a build costs that changes nothing: {spread(net)} % of cold (n = {RUNS})")
+
+
+def built(source: Path) -> dict[str, float]:
+    os.environ["RECTO_HOME"] = f"{source}-home"
+    return alone("build", str(source))
+
+
+def tell(name: str, runs: Sequence[dict[str, float]], cold: float = 0.0) -> None:
+    """A row of the table: means, and of CPU the lowest and the highest."""
+    counts = " | ".join(f"{runs[-1][key]:.0f}" for key in ("documents", "pages", "drawn", "shards"))
+    share = spread([100 * run["cpu"] / cold for run in runs]) + " %" if cold else ""
+    wall, peak = statistics.mean(run["wall"] for run in runs), max(run["peak"] for run in runs)
+    cpu = spread([run["cpu"] for run in runs])
+    print(f"| {name} | {len(runs)} | {counts} | {wall:.1f} | {cpu} | {share} | {peak:.0f} |", flush=True)
+
+
+def spread(values: Sequence[float]) -> str:
+    if len(values) == 1:
+        return f"{values[0]:.1f}"
+    return f"{statistics.mean(values):.1f} ({min(values):.1f} to {max(values):.1f})"
 
 
 def main() -> None:
     if len(sys.argv) > 1:
-        job, argument = sys.argv[1:]
-        print(json.dumps(measured(lambda: build(argument) if job == "build" else publish_many(int(argument)))))
+        print(json.dumps(measured(*sys.argv[1:])))
         return
     with tempfile.TemporaryDirectory() as folder:
         bench_builds(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -103,6 +104,27 @@ class Folder:
         below = (p[len(path) + 1 :] for p in fs.find(path))
         return sorted(name for name in below if wanted.fullmatch(name) and not name.endswith(PART))
 
+    @contextmanager
+    def held(self) -> Iterator[bool]:
+        """The folder, made where there is none, for this process alone; False where another has it.
+
+        The lock goes with the process that holds it. Object stores have none: there it is always True.
+        """
+        fs, path = self._fs()
+        if "file" not in fs.protocol:
+            yield True
+            return
+        fs.makedirs(path, exist_ok=True)
+        lock = os.open(path, os.O_RDONLY)
+        try:
+            yield _locked(lock)
+        finally:
+            os.close(lock)
+
+    def remove(self, name: str) -> None:
+        fs, path = self._fs()
+        fs.rm_file(f"{path}/{name}")
+
     def delete(self) -> None:
         fs, path = self._fs()
         if fs.exists(path):
@@ -156,6 +178,14 @@ class Folder:
     def read_rejects(self) -> list[dict[str, Any]]:
         # not splitlines: a detail may hold one of the other characters that end a line
         return [json.loads(line) for line in self.read("rejects.jsonl").decode().split("\n") if line]
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _replace(target: str, fill: Callable[[BinaryIO], object]) -> None:

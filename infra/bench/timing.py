@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 import psutil
 
 from tasks.records import Document, StageRef
-from tasks.render.stage import batches, draw_stage, render_stage
+from tasks.render.stage import render_pages
 from tasks.render_config import RenderConfig
 from tasks.store import Folder, finish, home, write_documents
 
@@ -46,8 +46,7 @@ def collected(documents: Sequence[Document], name: str) -> StageRef:
 
 def render(documents: StageRef, config: RenderConfig, workers: int = 0) -> StageRef:
     """The whole render stage."""
-    drawn = (draw_stage(config, documents, batch, workers=workers) for batch in batches(documents))
-    return render_stage(config, *drawn)
+    return render_pages(config, documents, workers)
 
 
 def processor() -> str:

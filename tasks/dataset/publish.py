@@ -17,7 +17,7 @@ from tasks.dataset.reading import dataset_folder
 from tasks.dataset.shards import SCHEMA_VERSION, Part, shard_digest, shard_of, write_shard
 from tasks.dataset.split import LEDGER_FILE, PROOF_FILE, keep_ledger, read_ledger
 from tasks.hub import REFERENCE, resolve
-from tasks.records import DatasetRef, Reason, Reject, StageRef, UsageError, digest
+from tasks.records import DatasetRef, Reason, Reject, StageError, StageRef, UsageError, digest
 from tasks.render.cache import cached
 from tasks.stage import Counts, Stage
 from tasks.store import DOCUMENTS_FILE, MANIFEST, Folder, finished, home
@@ -98,14 +98,23 @@ def _shards(published: Folder) -> Mapping[str, str]:
     return shards
 
 
-def export(stage: StageRef, out: Folder, **notes: str) -> DatasetRef:
+def export(stage: StageRef, out: Folder, since: Mapping[str, Any] | None = None, **notes: str) -> DatasetRef:
     """Bring `out` to the content of a finished publish stage: changed files come, stale ones go, the manifest is last.
 
-    Raises UsageError where `out` holds something else than a dataset of this project.
+    Raises UsageError where `out` holds something else than a dataset of this project, StageError where another build
+    is at it, or has been since its manifest was `since`. Where a store knows no locks, only the second is seen.
     """
-    source = Folder(stage.uri)
+    check_out(out)  # before a folder is made
+    with out.held() as alone:
+        standing = check_out(out)
+        if not alone or (since is not None and standing != since):
+            when = "while this one ran" if alone else "at this moment"
+            raise StageError(f"{out.uri}: another build wrote here {when}; run again, and one build at a time")
+        return _bring(out, standing, Folder(stage.uri), notes)
+
+
+def _bring(out: Folder, standing: Mapping[str, Any], source: Folder, notes: Mapping[str, str]) -> DatasetRef:
     manifest = {**(finished(source) or {}), **source.read_json(CONTENT), **notes}
-    standing = check_out(out)
     if standing == manifest:
         return DatasetRef(out.uri, manifest["content"])
     (out / MANIFEST).delete()

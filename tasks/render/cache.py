@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from tasks.records import Document, Page, Reason, StageError, digest
+from tasks.records import Document, Page, Reason, Reject, StageError, digest
 from tasks.render.scan import scan_digest
 from tasks.render_config import RenderConfig
 from tasks.store import Folder, home
@@ -68,7 +69,7 @@ def drawn_by(config: RenderConfig) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class PageFile:
-    """The cached pages of one document."""
+    """The cached pages of one document, or why it has none."""
 
     folder: Folder
     name: str
@@ -80,6 +81,25 @@ class PageFile:
     @property
     def pdf_name(self) -> str:
         return self.name.removesuffix(".parquet") + ".pdf"
+
+    @property
+    def refusal_name(self) -> str:
+        return self.name.removesuffix(".parquet") + ".reject.json"
+
+    def refuse(self, reject: Reject) -> None:
+        """Keep why the document could not be drawn."""
+        self.folder.write_json(self.refusal_name, {"reason": reject.reason.value, "detail": reject.detail})
+
+    def forgive(self) -> None:
+        self.folder.remove(self.refusal_name)
+
+    def refused(self, doc_id: str) -> Reject | None:
+        """Why the document could not be drawn when that was last tried; None where it was not, or could be."""
+        try:
+            said = self.folder.read_json(self.refusal_name)
+        except FileNotFoundError:
+            return None
+        return Reject("render", Reason(said["reason"]), doc_id, detail=said["detail"])
 
     def write(self, rendered: Rendered, keep_pdf: bool = False) -> None:
         rows = [
@@ -111,7 +131,7 @@ class PageFile:
         except FileNotFoundError:
             raise StageError(
                 f"{self.folder.uri}/{self.name}: the pages of document {doc_id} are gone; "
-                f"remove {home()}/draw and run again: what is missing is drawn again"
+                f"remove {home()}/render and run again: what is missing is drawn again"
             ) from None
         return [
             Page(
@@ -134,6 +154,26 @@ def cached(file: str) -> PageFile:
 
 def page_file(home: Folder, document: Document, config: RenderConfig) -> PageFile:
     """Where the document's pages are cached."""
-    text = (document.doc_id, document.language, document.markdown)
-    key = digest("pages", *drawn_by(config).values(), *text, length=32)
-    return PageFile(home / "pages" / key[:2], f"{key}.parquet")
+    return page_files(home, [document], config)[document.doc_id]
+
+
+def page_files(home: Folder, documents: Iterable[Document], config: RenderConfig) -> dict[str, PageFile]:
+    """Where the pages of each document are cached, by its doc_id."""
+    looks = drawn_by(config).values()
+    keys = {d.doc_id: digest("pages", *looks, d.doc_id, d.language, d.markdown, length=32) for d in documents}
+    return {doc_id: PageFile(home / "pages" / key[:2], f"{key}.parquet") for doc_id, key in keys.items()}
+
+
+def undrawn(documents: Iterable[Document], files: Mapping[str, PageFile], pdfs: bool) -> list[Document]:
+    """The documents of which the cache holds neither pages (with `pdfs` and a PDF) nor a fault that drawing them again
+    would repeat. A time limit, or a process that died, may have been the machine's fault and is no such fault."""
+    there = {name for folder in {file.folder for file in files.values()} for name in folder.names("*")}
+
+    def known(document: Document) -> bool:
+        file = files[document.doc_id]
+        if file.name in there and (not pdfs or file.pdf_name in there):
+            return True
+        refused = file.refused(document.doc_id) if file.refusal_name in there else None
+        return refused is not None and refused.reason is Reason.RENDER_ERROR
+
+    return [d for d in documents if not known(d)]

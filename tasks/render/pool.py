@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 MEMORY = 6 * 2**30  # bytes of address space a document may take
 
 Outcome = tuple[Document, Reject | None]
+
+RENEWED = 2_000
+"""Documents after which processes are started anew, whatever libraries leave behind in them."""
+
+_kept = threading.local()  # the processes of this thread's last call, how many they may be, and what they have drawn
 
 
 class _TookTooLong(BaseException):
@@ -86,10 +92,10 @@ def draw_all(
     workers: int = 0,
     task: Callable[[Document, RenderConfig, PageFile], Reject | None] = draw,
 ) -> Iterator[Outcome]:
-    """Draw documents in `workers` processes (0: one a core), in any order of completion.
+    """Draw documents in at most `workers` processes (0: one a core), in any order of completion.
 
-    A document whose process dies is tried once more, alone; if it dies again it is a reject.
-    Raises StageError where this process may not start others.
+    The processes wait for the next call, until `dismiss`. A document whose process dies is tried once more, alone; if
+    it dies again it is a reject. Raises StageError where this process may not start others.
     """
     if multiprocessing.current_process().daemon:
         raise StageError("this worker may not start processes; start Dask workers with --no-nanny --nthreads 1")
@@ -102,6 +108,26 @@ def draw_all(
         yield from _drain(source, suspects, alone, config, 1 if alone else count, task)
 
 
+def dismiss() -> None:
+    """Let go of the processes that wait for this thread's next documents."""
+    if pool := getattr(_kept, "pool", None):
+        del _kept.pool
+        pool.shutdown(cancel_futures=True)
+
+
+def _pool(workers: int, documents: int) -> ProcessPoolExecutor:
+    """The processes of the call before where they will do, else new ones."""
+    if not hasattr(_kept, "pool") or _kept.workers != workers or _kept.documents + documents > RENEWED:
+        dismiss()
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["__main__", "tasks.render.document"])  # a second of imports, once for all
+        _kept.pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+        _kept.workers, _kept.documents = workers, 0
+    _kept.documents += documents
+    pool: ProcessPoolExecutor = _kept.pool
+    return pool
+
+
 def _drain(
     source: deque[tuple[Document, PageFile]],
     suspects: deque[tuple[Document, PageFile]],
@@ -111,30 +137,29 @@ def _drain(
     task: Callable[[Document, RenderConfig, PageFile], Reject | None],
 ) -> Iterator[Outcome]:
     """Work through `source` until it is empty or a process dies; then those in flight become suspects."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", "tasks.render.document"])  # a second of imports, once for all workers
+    pool = _pool(workers, len(source))
     running: dict[Future[Reject | None], tuple[Document, PageFile]] = {}
-    with ProcessPoolExecutor(min(workers, len(source)), mp_context=context, initializer=_start_worker) as pool:
+    try:
         while source or running:
-            try:
-                while source and len(running) <= workers:
-                    item = source.popleft()
-                    try:
-                        running[pool.submit(task, item[0], config, item[1])] = item
-                    except BrokenProcessPool:
-                        source.appendleft(item)
-                        raise
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    reject = future.result()
-                    yield running.pop(future)[0], reject
-            except BrokenProcessPool:
-                for document, file in running.values():
-                    if alone:
-                        yield (
-                            document,
-                            Reject("render", Reason.RENDER_CRASH, document.doc_id, detail="the process died"),
-                        )
-                    else:
-                        suspects.append((document, file))
-                return
+            while source and len(running) <= workers:
+                item = source.popleft()
+                try:
+                    running[pool.submit(task, item[0], config, item[1])] = item
+                except BrokenProcessPool:
+                    source.appendleft(item)
+                    raise
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                reject = future.result()
+                yield running.pop(future)[0], reject
+    except BrokenProcessPool:
+        dismiss()
+        for document, file in running.values():
+            if alone:
+                reject = Reject("render", Reason.RENDER_CRASH, document.doc_id, detail="the process died")
+                yield document, reject
+            else:
+                suspects.append((document, file))
+    except BaseException:
+        dismiss()
+        raise

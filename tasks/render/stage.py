@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import math
+import os
+import socket
 import sys
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+from prefect import task
+from prefect.cache_policies import NO_CACHE
 from rich.console import Console
 from rich.progress import track
 
 from tasks.collect.clean import cut
 from tasks.features import features
-from tasks.records import Document, Reason, Reject, StageError, StageRef, digest
-from tasks.render.cache import drawn_by, page_file
-from tasks.render.pool import draw_all
+from tasks.records import Document, Page, Reason, Reject, StageError, StageRef, digest
+from tasks.render.cache import PageFile, drawn_by, page_files, undrawn
+from tasks.render.pool import dismiss, draw_all
 from tasks.render_config import RenderConfig
-from tasks.stage import Counts, Stage
-from tasks.store import Folder, finished, home, read_documents
+from tasks.stage import Counts, Stage, is_transport
+from tasks.store import Folder, finish, finished, home, read_documents, write_documents
 
 BATCH = 64
 """Documents a task, so that a failed task repeats little and the UI shows how far a run is."""
+
+WORTH = 16_000
+"""Characters that are worth the start of one more process: about as long to draw as its libraries take to load."""
 
 _FEW_FAIL, _MOST_FAIL = 3, 0.2  # documents, and share of them, that may fail before the run is stopped
 
@@ -46,68 +55,132 @@ INDEX = pa.schema(
         ("detail", pa.string()),
     ]
 )
+_SAID = ("language", "source", "family", "license")  # of the document, which may change without its pages
+_PAGES = pa.schema([field for field in INDEX if field.name not in _SAID])
 
 
-def batches(documents: StageRef) -> list[str]:
-    """Names of the batches ("2/5") the documents are drawn in."""
-    count = max(1, math.ceil(int(documents.counts["documents"]) / BATCH))
-    return [f"{i + 1}/{count}" for i in range(count)]
+def plan(config: RenderConfig, documents: StageRef) -> list[StageRef]:
+    """What is to be drawn: the documents that the page cache does not know, in batches of about the same work.
+
+    A batch is a folder of the store with its documents, so that who draws it reads no others.
+    """
+    chosen = _chosen(config, documents)
+    missing = undrawn(chosen, page_files(Folder(home()), chosen, config), config.keep_pdf)
+    missing.sort(key=lambda d: -len(d.markdown))  # so that no process is left with the longest at the end
+    count = math.ceil(len(missing) / BATCH)
+    return [_batch(missing[i::count]) for i in range(count)]
 
 
-def _of_batch(documents: list[Document], config: RenderConfig, batch: str) -> list[Document]:
-    number, count = (int(x) for x in batch.split("/"))
+def _chosen(config: RenderConfig, documents: StageRef) -> list[Document]:
     return [
         replace(d, markdown=cut(d.markdown, config.max_chars)) if config.max_chars else d
-        for d in documents
-        if int(digest(d.doc_id), 16) % count == number - 1 and (not config.languages or d.language in config.languages)
+        for d in read_documents(Folder(documents.uri))
+        if not config.languages or d.language in config.languages
     ]
 
 
-def _draw(folder: Folder, config: RenderConfig, documents: StageRef, batch: str, *, workers: int = 0) -> Counts:
-    """Draw a batch: the page files that are not there yet, and the index of the batch's pages."""
-    chosen = _of_batch(read_documents(Folder(documents.uri)), config, batch)
-    files = {d.doc_id: page_file(Folder(home()), d, config) for d in chosen}
-    work = [
-        (d, f)
-        for d in chosen
-        if not (f := files[d.doc_id]).done or (config.keep_pdf and not f.folder.exists(f.pdf_name))
-    ]
-    work.sort(key=lambda item: -len(item[0].markdown))  # so that no process is left with the longest at the end
+def _batch(documents: list[Document]) -> StageRef:
+    key = digest("batch", *(repr(d) for d in documents))
+    folder = Folder(home()) / "batches" / key
+    if finished(folder) is None:
+        write_documents(folder, documents)
+    return finish(folder, key, {"documents": len(documents)})
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A batch that was drawn: how many documents, the seconds it took, and the process that had it done."""
+
+    documents: int
+    seconds: float
+    worker: str
+
+
+def draw_batch(config: RenderConfig, batch: StageRef, name: str = "", *, workers: int = 0) -> Drawn:
+    """Draw the documents of a batch into the page cache. `name` is for who watches.
+
+    Raises StageError where so many fail that the fault is hardly theirs: then none of them is kept as a reject.
+    """
+    started = time.monotonic()
+    documents = sorted(read_documents(Folder(batch.uri)), key=lambda d: -len(d.markdown))
+    files = page_files(Folder(home()), documents, config)
+    before = {d.doc_id for d in documents if files[d.doc_id].refused(d.doc_id)}
+    worth = 1 + sum(len(d.markdown) for d in documents) // WORTH
+    processes = min(workers or os.cpu_count() or 1, worth)
     drawn = track(
-        draw_all(work, config, workers),
-        f"draw {batch}",
-        len(work),
+        draw_all([(d, files[d.doc_id]) for d in documents], config, processes),
+        f"draw {name}",
+        len(documents),
         console=Console(stderr=True),
         disable=not sys.stderr.isatty(),
     )
     rejects = {d.doc_id: reject for d, reject in drawn if reject}
-    if len(rejects) > max(_FEW_FAIL, _MOST_FAIL * len(chosen)):
-        doc_id, first = min(rejects.items())
+    _check(sorted(rejects.keys() - before), BATCH, rejects)
+    for doc_id, reject in rejects.items():
+        files[doc_id].refuse(reject)
+    return Drawn(len(documents), time.monotonic() - started, f"{socket.gethostname()} {os.getpid()}")
+
+
+def _check(failed: Sequence[str], documents: int, rejects: Mapping[str, Reject]) -> None:
+    if len(failed) > max(_FEW_FAIL, _MOST_FAIL * documents):
         raise StageError(
-            f"{len(rejects)} of {len(chosen)} documents could not be drawn, so the fault is hardly theirs; "
-            f"the first, {doc_id}: {first.detail}"
+            f"{len(failed)} of {documents} documents could not be drawn, so the fault is hardly theirs; "
+            f"the first, {failed[0]}: {rejects[failed[0]].detail}"
         )
+
+
+def _render(folder: Folder, config: RenderConfig, documents: StageRef, *, previous: str = "") -> Counts:
+    """The index of all pages, and agreement over all of them, before any is rejected.
+
+    What `previous`, the URI of an earlier rendering, says of the same pages is taken over, without a look at them.
+    """
+    chosen = _chosen(config, documents)
+    files = page_files(Folder(home()), chosen, config)
+    known = _known(previous, files) if previous and not config.keep_pdf else _PAGES.empty_table()
+    taken = set(known["file"].to_pylist())
+    rejects: dict[str, Reject] = {}
     rows: list[dict[str, Any]] = []
     for document in chosen:
-        if document.doc_id not in rejects:
-            rows += _index_rows(
-                document, files[document.doc_id].read(document.doc_id, images=False), files[document.doc_id].name
-            )
-    folder.write_table("pages.parquet", pa.Table.from_pylist(rows, INDEX), compression="zstd")
-    folder.write_rejects(sorted(rejects.values(), key=lambda r: r.doc_id))
-    return {"documents": len(chosen), "drawn": len(work), "pages": len(rows), "rejected documents": len(rejects)}
+        doc_id, file = document.doc_id, files[document.doc_id]
+        if file.name in taken:
+            continue
+        refused = file.refused(doc_id)
+        if refused and not (file.done and (not config.keep_pdf or file.folder.exists(file.pdf_name))):
+            rejects[doc_id] = refused
+        else:
+            rows += _page_rows(file.read(doc_id, images=False), file.name)
+    try:
+        _check(sorted(rejects), len(chosen), rejects)
+    except StageError:
+        for doc_id in rejects:
+            files[doc_id].forgive()  # so that they are tried again when the fault is mended
+        raise
+    pages = pa.concat_tables([known, pa.Table.from_pylist(rows, _PAGES)])
+    table = _with_documents(pages.sort_by([("doc_id", "ascending"), ("page_num", "ascending")]), chosen)
+    told = [rejects[doc_id] for doc_id in sorted(rejects)]
+    for row in table.select(["doc_id", "page_num", "reject", "detail"]).to_pylist():
+        if row["reject"]:
+            told.append(Reject("render", Reason(row["reject"]), row["doc_id"], row["page_num"], row["detail"]))
+    folder.write_table("pages.parquet", table, compression="zstd")
+    folder.write_rejects(told)
+    folder.write_json(DRAWN_BY, drawn_by(config))
+    return {**measured(table.select(["agreement", "reject"]).to_pylist()), "rejected documents": len(rejects)}
 
 
-def _index_rows(document: Document, pages: list[Any], file: str) -> list[dict[str, Any]]:
+def _known(previous: str, files: Mapping[str, PageFile]) -> pa.Table:
+    """The rows of an earlier index whose pages are those of a document of now."""
+    if finished(Folder(previous)) is None:
+        return _PAGES.empty_table()
+    table = Folder(previous).read_table("pages.parquet", _PAGES.names)
+    return table.filter(pc.is_in(table["file"], pa.array([file.name for file in files.values()], pa.string())))
+
+
+def _page_rows(pages: list[Page], file: str) -> list[dict[str, Any]]:
     return [
         {
             "doc_id": p.doc_id,
             "page_num": p.page_num,
             "file": file,
-            "language": document.language,
-            "source": document.source,
-            "family": document.family,
-            "license": document.license,
             "markdown": p.markdown,
             "features": list(features(p.markdown)),
             "page_start_char": p.page_start_char,
@@ -120,23 +193,13 @@ def _index_rows(document: Document, pages: list[Any], file: str) -> list[dict[st
     ]
 
 
-def _render(folder: Folder, config: RenderConfig, *drawn: StageRef) -> Counts:
-    """Join the batches' indexes and measure agreement over all pages, before any is rejected."""
-    table = pa.concat_tables(Folder(ref.uri).read_table("pages.parquet") for ref in drawn)
-    table = table.sort_by([("doc_id", "ascending"), ("page_num", "ascending")])
-    rejects = [
-        Reject(row["stage"], Reason(row["reason"]), row["doc_id"], row["page_num"], row["detail"])
-        for ref in drawn
-        for row in Folder(ref.uri).read_rejects()
-    ]
-    for row in table.select(["doc_id", "page_num", "reject", "detail"]).to_pylist():
-        if row["reject"]:
-            rejects.append(Reject("render", Reason(row["reject"]), row["doc_id"], row["page_num"], row["detail"]))
-    folder.write_table("pages.parquet", table, compression="zstd")
-    folder.write_rejects(rejects)
-    folder.write_json(DRAWN_BY, drawn_by(config))
-    failed = sum(int(ref.counts["rejected documents"]) for ref in drawn)
-    return {**measured(table.select(["agreement", "reject"]).to_pylist()), "rejected documents": failed}
+def _with_documents(pages: pa.Table, documents: list[Document]) -> pa.Table:
+    """The index: the pages' rows with what is said of their documents."""
+    said = pa.Table.from_pylist([{name: getattr(d, name) for name in ("doc_id", *_SAID)} for d in documents])
+    places = pc.index_in(pages["doc_id"], said["doc_id"].combine_chunks())
+    columns = {**{n: pages[n] for n in _PAGES.names}, **{n: said[n].take(places) for n in _SAID}}
+    # in one piece, or the file would tell which rows were taken over
+    return pa.table([columns[name] for name in INDEX.names], INDEX).combine_chunks()
 
 
 def changes(before: Folder, after: Folder) -> str:
@@ -192,8 +255,34 @@ def _environment(config: RenderConfig) -> str:
     return digest(*(part for named in drawn_by(config).items() for part in named))
 
 
-draw_stage = Stage("draw", 1, _draw, _environment)
-render_stage = Stage("render", 1, _render, _environment)
+render_stage = Stage("render", 2, _render, _environment)
 
-draw = draw_stage.task(retries=1, retry_delay_seconds=5)
+draw = task(
+    name="draw",
+    cache_policy=NO_CACHE,  # the page cache is one
+    retries=1,
+    retry_delay_seconds=5,
+    retry_condition_fn=is_transport,
+)(draw_batch)
 render = render_stage.task()
+
+
+def check_drawn(config: RenderConfig, batch: StageRef) -> None:
+    """Raises StageError where who drew a batch left nothing of some document in this store."""
+    documents = read_documents(Folder(batch.uri))
+    files = page_files(Folder(home()), documents, config)
+    for document in undrawn(documents, files, config.keep_pdf):
+        if not (file := files[document.doc_id]).refused(document.doc_id):
+            raise StageError(
+                f"draw: its worker finished {batch.uri}, but {file.folder.uri}/{file.name} is not there; "
+                "give the workers this RECTO_HOME, and the same installation and fonts"
+            )
+
+
+def render_pages(config: RenderConfig, documents: StageRef, workers: int = 0, previous: str = "") -> StageRef:
+    """The whole stage in one process and those it starts."""
+    if not render_stage.done(config, documents):
+        for batch in plan(config, documents):
+            draw_batch(config, batch, workers=workers)
+        dismiss()
+    return render_stage(config, documents, previous=previous)

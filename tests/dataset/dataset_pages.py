@@ -18,7 +18,7 @@ from tasks.dataset.split import split_stage
 from tasks.records import Document, Reason, Reject, StageRef, digest
 from tasks.render.cache import SCHEMA, cached, page_file
 from tasks.render.document import render_document
-from tasks.render.stage import INDEX, draw_stage, measured, render_stage
+from tasks.render.stage import INDEX, measured, render_pages
 from tasks.render_config import RenderConfig, ScanConfig
 from tasks.store import Folder, finish, home, write_documents
 
@@ -51,7 +51,7 @@ def draw(docs: list[Document]) -> tuple[StageRef, StageRef]:
     folder.write_rejects([Reject("collect", Reason.TOO_SHORT, "short", detail="3 characters")])
     counts = {"found": len(docs) + 1, "documents": len(docs), "rejected": 1, "cut": 0}
     collected = finish(folder, key, counts)
-    return collected, render_stage(LOOK, draw_stage(LOOK, collected, "1/1", workers=1))
+    return collected, render_pages(LOOK, collected, workers=1)
 
 
 def published(

@@ -13,7 +13,7 @@ from dataset_pages import content, documents, published
 from tasks import store
 from tasks.dataset.publish import check_out, dataset_at, export, previous_ledger
 from tasks.dataset.split import LEDGER_FILE, PROOF_FILE, read_ledger
-from tasks.records import StageRef, UsageError
+from tasks.records import StageError, StageRef, UsageError
 from tasks.store import MANIFEST, Folder, finished
 
 
@@ -47,6 +47,18 @@ def test_the_content_digest_is_that_of_the_content(
     other = published(documents())
     assert _shards(other) == _shards(built[1])
     assert dataset_at(other.uri).digest == dataset_at(built[1].uri).digest
+
+
+def test_two_builds_into_one_folder_are_told_apart(built: tuple[Path, StageRef], tmp_path: Path) -> None:
+    out = Folder(str(tmp_path / "out"))
+    with out.held(), pytest.raises(StageError, match="another build wrote here at this moment; run again"):
+        export(built[1], out)
+    assert not out.names()
+    export(built[1], out, since={})
+    whole = content(out.uri)
+    with pytest.raises(StageError, match="another build wrote here while this one ran; run again"):
+        export(built[1], out, since={})
+    assert content(out.uri) == whole
 
 
 class Killed(BaseException):

@@ -17,7 +17,7 @@ from tasks.dataset.shards import ROWS_PER_GROUP, Part, dataset_schema, write_sha
 from tasks.dataset.split import split_stage
 from tasks.records import Document, StageError, StageRef, digest
 from tasks.render import cache
-from tasks.render.stage import changes, draw_stage, render_stage
+from tasks.render.stage import changes, render_stage
 from tasks.store import Folder, stage_at
 from tasks.store import home as store
 
@@ -27,9 +27,9 @@ def test_pages_that_are_gone_are_an_error_that_says_how_to_draw_them_again(home:
     shutil.rmtree(home / "publish")
     (lost, *_) = sorted((home / "pages").rglob("*.parquet"))
     lost.unlink()
-    with pytest.raises(StageError, match=r"pages of document doc\d\d are gone; remove .*/draw and run again"):
+    with pytest.raises(StageError, match=r"pages of document doc\d\d are gone; remove .*/render and run again"):
         as_drawn_before(documents())
-    shutil.rmtree(home / "draw")
+    shutil.rmtree(home / "render")
     drawn_again = content(published(documents()).uri)
     assert {n: d for n, d in drawn_again.items() if n.startswith("data/")}.items() <= whole.items()
 
@@ -37,7 +37,7 @@ def test_pages_that_are_gone_are_an_error_that_says_how_to_draw_them_again(home:
 def as_drawn_before(docs: list[Document]) -> StageRef:
     """Published from the stages as they stand, without a look at the page files."""
     collected = stage_at(f"{store()}/collect/{digest('collect', *(repr(d) for d in docs))}")
-    rendered = render_stage(LOOK, draw_stage(LOOK, collected, "1/1", workers=1))
+    rendered = render_stage(LOOK, collected)
     dealt = split_stage(SplitConfig(test_share=0.25, test_pages=0), rendered, "")
     return publish_stage(PublishConfig(shards=4), collected, rendered, dealt)
 

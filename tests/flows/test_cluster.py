@@ -20,11 +20,11 @@ from flows.dataset import draw_pages
 from tasks.collect.snapshot import take_snapshots
 from tasks.collect.stage import collect_stage
 from tasks.config import load_run
-from tasks.records import StageError, StageRef
+from tasks.records import Document, StageError, StageRef
 from tasks.render.pool import draw_all
-from tasks.render.stage import BATCH, batches, draw_stage, render_stage
+from tasks.render.stage import BATCH, render_pages
 from tasks.render_config import RenderConfig
-from tasks.store import MANIFEST
+from tasks.store import MANIFEST, Folder, finish, write_documents
 
 pytest.importorskip("distributed")
 
@@ -104,23 +104,29 @@ def test_a_cluster_draws_the_same_bytes(
     monkeypatch.setenv("RECTO_HOME", str(tmp_path / "here"))
     config = load_run(run)
     documents = collect_stage(config.collect, *take_snapshots(config.collect))
-    render_stage(config.render, *(draw_stage(config.render, documents, b, workers=1) for b in batches(documents)))
-    for stage in ("pages", "draw", "render"):
+    render_pages(config.render, documents, workers=1)
+    for stage in ("pages", "batches", "render"):
         drawn = content(tmp_path / "here" / stage)
         assert drawn
         assert content(tmp_path / "there" / stage) == drawn
 
 
-def test_a_cluster_without_workers_is_said(tmp_path: Path) -> None:
-    documents = StageRef("", "", {"documents": 1})
+@pytest.fixture
+def one_document(home: Path) -> StageRef:
+    folder = Folder(str(home / "collected"))
+    write_documents(folder, [Document("one", "# One\n", "en", "test", "", "", "MIT", "", "one")])
+    return finish(folder, "one", {"documents": 1})
+
+
+def test_a_cluster_without_workers_is_said(one_document: StageRef, tmp_path: Path) -> None:
     with scheduler(tmp_path, dict(os.environ)) as address, pytest.raises(StageError, match="no worker; 'dask worker"):
-        draw_pages(RenderConfig(), documents, cluster=address)
+        draw_pages(RenderConfig(), one_document, cluster=address)
 
 
-def test_a_cluster_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_that_does_not_answer_is_said(one_document: StageRef, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dataset, "CONNECT_SECONDS", 1)
     with pytest.raises(StageError, match="no Dask scheduler answers"):
-        draw_pages(RenderConfig(), StageRef("", "", {"documents": 1}), cluster="tcp://127.0.0.1:1")
+        draw_pages(RenderConfig(), one_document, cluster="tcp://127.0.0.1:1")
 
 
 def test_a_worker_that_may_start_no_process_says_how_to_start_it() -> None:

@@ -16,7 +16,7 @@ from flow_documents import write_documents
 RECTO = str(Path(sys.executable).with_name("recto"))
 # a stage is under way once those before it have finished: how many folders of which
 KILLED_IN = {
-    "draw": ("collect", 1),
+    "render": ("collect", 1),
     "publish": ("split", 1),
     "sft": ("publish", 2),
     "grpo": ("sft", 1),

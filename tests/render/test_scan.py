@@ -23,7 +23,7 @@ from tasks.render.cache import page_file
 from tasks.render.document import render_document
 from tasks.render.effects import ink_box, scanned
 from tasks.render.scan import Scan, back_of, corners, draw_scan, fitted, homography
-from tasks.render.stage import draw_stage
+from tasks.render.stage import render_stage
 from tasks.render_config import EFFECTS, Effect, RenderConfig, ScanConfig
 from tasks.store import Folder
 
@@ -229,7 +229,7 @@ def test_caches_follow_what_decides_a_scan_and_nothing_else() -> None:
     assert name(share=0) == name(share=0, blur=(2.0, 3.0)) == page_file(home, doc, small_page()).name
     assert len({name(share=0), name(share=0.5), name(share=0.5, blur=(2.0, 3.0))}) == 3
     configs = (small_page(), small_page(scan={"share": 0.5}))
-    assert len({draw_stage.digest(config, "documents", "1/1") for config in configs}) == 2
+    assert len({render_stage.digest(config, "documents") for config in configs}) == 2
 
 
 def test_a_scan_that_cannot_be_is_refused() -> None:
