@@ -80,8 +80,10 @@ RECIPES: dict[BaseName, Recipe] = {
 
 class BaseConfig(Config):
     """A base: `hard` (its rare numbers are mostly wrong), `coupled` (the same, but a bare number is its habit in the
-    training domain only), `article` (close to the article's rates), `weak` (counts wrongly, even greedily, where there
-    is an object of one colour). But for weak, greedy counting is right: what is trained is the choice of an answer."""
+    training domain only), `article` (close to the article's rates), `weak` (passes over objects of one colour).
+
+    Greedy counts of all but `weak` are right: there GRPO chooses among answers, and does not teach seeing.
+    """
 
     name: BaseName = "hard"
     counter: CounterConfig = CounterConfig()

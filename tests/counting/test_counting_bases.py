@@ -81,7 +81,7 @@ def test_pixels_are_laid_out_as_the_processor_does() -> None:
     image = draw_scene(0, 0, "shifted", SIZE, COUNTS).image
     inputs = processor(images=[image], text=[prompt_text(processor, "How many?")], return_tensors="pt")
     assert int((inputs["input_ids"] == processor.image_token_id).sum()) == 9
-    torch.testing.assert_close(inputs["pixel_values"], patches(np.asarray(image)[None], SHAPE.patch))
+    torch.testing.assert_close(inputs["pixel_values"], patches(np.array(image)[None], SHAPE.patch))
 
 
 @pytest.fixture(scope="module")
