@@ -37,7 +37,9 @@ def refine(run: RunConfig, dataset: StageRef, *before: StageRef) -> Trained:
     """
     pages = held_out(held_out_run(run, dataset), dataset)
     warm = sft(SftRun(model=run.model, pages=run.pages, lora=run.lora, sft=run.sft, cost=run.cost), dataset)
-    refined = grpo(GrpoRun(model=run.model, pages=run.pages, lora=run.lora, grpo=run.grpo, cost=run.cost), dataset, warm)
+    refined = grpo(
+        GrpoRun(model=run.model, pages=run.pages, lora=run.lora, grpo=run.grpo, cost=run.cost), dataset, warm
+    )
     judged = judge(run, pages, Adapter(warm), Adapter(refined))
     told = tell(run, judged, *before, warm, refined)
     if run.upload.adapter:
