@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 import shutil
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from tasks.train.bootstrap import train_reader
 from tasks.train.bootstrap_card import draw_curve, model_card
 from tasks.train.bootstrap_data import Drawing, Page, Recipe
 from tasks.train.bootstrap_measure import character_error_rate, held_out_cards, held_out_pages, page_kind
-from tasks.train.bootstrap_pages import clone_documents, draw_pages, draw_recipe, read_pages, write_pages
+from tasks.train.bootstrap_pages import clone_documents, draw_pages, read_pages, write_pages
 from tasks.train.bootstrap_text import Texts, corpus_texts, is_held_out, package_descriptions, read_texts
 
 LONGEST = 220  # tokens of an answer while measuring
@@ -34,14 +35,20 @@ def clone_texts() -> Texts:
     return read_texts(itertools.chain(package_descriptions(), corpus_texts(CORPUS)))
 
 
-def training_pages(path: Path, recipe: Recipe) -> list[Page]:
-    """The pages in `path`; where there is no such file, the clone's training families are drawn into it."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        write_pages(draw_recipe(clone_documents(), lambda family: not is_held_out(family), recipe), part)
-        part.replace(path)
-    return read_pages(path)
+def training_pages(folder: Path, recipe: Recipe) -> list[Page]:
+    """The training families' pages, a file in `folder` for each drawing and seed; a file that is there is kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pages: list[Page] = []
+    for drawing in recipe.drawings:
+        for seed in range(recipe.seed, recipe.seed + drawing.seeds):
+            path = folder / f"{drawing.height}-{drawing.max_chars}-{seed}.parquet"
+            if not path.exists():
+                part = path.with_suffix(".part")
+                drawn = draw_pages(clone_documents(), lambda family: not is_held_out(family), seed, drawing)
+                print(f"{path.name}: {write_pages(drawn, part)} pages, {time.process_time():.0f} CPU s", flush=True)
+                part.replace(path)
+            pages += read_pages(path)
+    return pages
 
 
 def held_out_sets(recipe: Recipe) -> dict[str, list[Page]]:
@@ -109,7 +116,7 @@ def bootstrap(recipe_file: Path | None, work: Path, out: Path, look_every: int =
     processor, texts = tiny.build_processor(), clone_texts()
     pages: list[Page] = []
     if any(phase.pages for phase in recipe.phases):
-        pages = training_pages(work / "pages.parquet", recipe)
+        pages = training_pages(work / "pages", recipe)
 
     def look(entry: dict[str, Any], model: Any) -> None:
         if "text" in entry and entry["total"] % look_every == 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from pathlib import Path
 
 from tasks.collect.intake import Intake
@@ -14,7 +13,7 @@ from tasks.config import RUNS, CollectConfig, load_run
 from tasks.markdown import Node, parse, visible_text
 from tasks.records import Document, digest
 from tasks.render_config import RenderConfig
-from tasks.train.bootstrap_data import DEMO_DRAWING, Drawing, Page, Recipe
+from tasks.train.bootstrap_data import DEMO_DRAWING, Drawing, Page
 from tasks.train.bootstrap_text import CHARACTERS, is_share_alike, package_descriptions
 
 
@@ -70,13 +69,6 @@ def draw_pages(
             for page in render_document(document, config).pages:
                 if page.reject is None and fits(page.markdown):
                     yield page.image, page.markdown
-
-
-def draw_recipe(documents: Iterable[Document], wanted: Callable[[str], bool], recipe: Recipe) -> Iterator[Page]:
-    """The pages of every drawing of the recipe, under the seeds from the recipe's own on."""
-    documents = list(documents)
-    drawings = ((drawing, recipe.seed + i) for drawing in recipe.drawings for i in range(drawing.seeds))
-    return chain.from_iterable(draw_pages(documents, wanted, seed, drawing) for drawing, seed in drawings)
 
 
 def write_pages(pages: Iterable[Page], path: Path) -> int:
