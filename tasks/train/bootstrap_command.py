@@ -6,21 +6,28 @@ import itertools
 import json
 import random
 import shutil
+import time
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tasks.collect.sources.corpus import CORPUS
 from tasks.config import load_config
+from tasks.markdown import visible_text
 from tasks.model import tiny
 from tasks.model.generate import generate
 from tasks.model.load import TINY
 from tasks.train.bootstrap import train_reader
-from tasks.train.bootstrap_data import Page, Recipe
-from tasks.train.bootstrap_measure import character_error_rate, held_out_cards, held_out_pages
+from tasks.train.bootstrap_card import draw_curve, model_card
+from tasks.train.bootstrap_data import Drawing, Page, Recipe
+from tasks.train.bootstrap_measure import character_error_rate, held_out_cards, held_out_pages, page_kind
 from tasks.train.bootstrap_pages import clone_documents, draw_pages, read_pages, write_pages
 from tasks.train.bootstrap_text import Texts, corpus_texts, is_held_out, package_descriptions, read_texts
 
 LONGEST = 220  # tokens of an answer while measuring
+PER_SET = 1000
+SINGLE, CARDS = "rendered single lines", "rendered cards of up to 5 lines"
 
 
 def clone_texts() -> Texts:
@@ -28,38 +35,88 @@ def clone_texts() -> Texts:
     return read_texts(itertools.chain(package_descriptions(), corpus_texts(CORPUS)))
 
 
-def training_pages(path: Path, seed: int) -> list[Page]:
-    """The pages in `path`; where there is no such file, the clone's training families are drawn into it."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_pages(draw_pages(clone_documents(), lambda family: not is_held_out(family), seed), path)
-    return read_pages(path)
+def training_pages(folder: Path, recipe: Recipe) -> list[Page]:
+    """The training families' pages, a file in `folder` for each drawing and seed; a file that is there is kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pages: list[Page] = []
+    for drawing in recipe.drawings:
+        for seed in range(recipe.seed, recipe.seed + drawing.seeds):
+            path = folder / f"{drawing.height}-{drawing.max_chars}-{seed}.parquet"
+            if not path.exists():
+                part = path.with_suffix(".part")
+                drawn = draw_pages(clone_documents(), lambda family: not is_held_out(family), seed, drawing)
+                print(f"{path.name}: {write_pages(drawn, part)} pages, {time.process_time():.0f} CPU s", flush=True)
+                part.replace(path)
+            pages += read_pages(path)
+    return pages
 
 
-def measure(model: Any, processor: Any, recipe: Recipe, texts: Texts, pages: list[Page]) -> dict[str, Any]:
-    """Character error rates on held-out cards of every height and on held-out rendered pages, greedy."""
-    found: dict[str, Any] = {}
-    sets = {f"cards {recipe.width}x{h}": held_out_cards(texts, 400, recipe.width, h, seed=1) for h in (32, 64, 96)}
-    sets["rendered pages 256x96"] = held_out_pages(pages)
-    for name, (images, wanted) in sets.items():
+def held_out_sets(recipe: Recipe) -> dict[str, list[Page]]:
+    """Rendered pages of families that are not trained on, by set, at most `PER_SET` a set.
+
+    `single lines` are pages 32 px high, the cards those of 64 to 112 px, a third of each height. Japanese pages
+    count whatever characters they hold.
+    """
+    english = clone_documents()
+
+    def some(pages: list[Page], count: int) -> list[Page]:
+        return random.Random(recipe.seed).sample(pages, min(count, len(pages)))
+
+    def of(height: int, max_chars: int = 3000) -> list[Page]:
+        return list(draw_pages(english, is_held_out, recipe.seed, Drawing(height=height, max_chars=max_chars)))
+
+    japanese = draw_pages(
+        clone_documents(language="ja"), is_held_out, recipe.seed, fits=lambda m: 4 <= len(visible_text(m)) <= 70
+    )
+    cards = [page for height in (64, 96, 112) for page in some(of(height), PER_SET // 3)]
+    return {
+        "rendered pages 256x96": some(of(96, 6000), PER_SET),
+        SINGLE: some([page for page in of(32) if "\n" not in visible_text(page[1])], PER_SET),
+        CARDS: [page for page in cards if visible_text(page[1]).count("\n") < 5],
+        "Japanese pages 256x96": some(list(japanese), PER_SET // 5),
+    }
+
+
+def measure(
+    model: Any, processor: Any, recipe: Recipe, texts: Texts, pages: dict[str, list[Page]]
+) -> dict[str, dict[str, Any]]:
+    """Character error rates, greedy, on held-out cards of every height and on sets of pages; two of them by kind."""
+    found: dict[str, dict[str, Any]] = {}
+
+    def score(name: str, images: Sequence[Any], wanted: Sequence[str], kinds: Sequence[str] = ()) -> None:
         answers = generate(model, processor, images, recipe.prompt, LONGEST)
-        found[name] = character_error_rate([a.text for a in answers], wanted)._asdict()
-        found[name]["clipped"] = sum(a.clipped for a in answers)
+        groups: dict[str, list[int]] = defaultdict(list)
+        for i in range(len(wanted)):
+            groups[name].append(i)
+            if kinds:
+                groups[f"{name}: {kinds[i]}"].append(i)
+        for group, chosen in sorted(groups.items()):
+            rate = character_error_rate([answers[i].text for i in chosen], [wanted[i] for i in chosen])
+            clipped = [i for i in chosen if answers[i].clipped]
+            found[group] = rate._asdict() | {"clipped": len(clipped)}
+
+    for height in (32, 64, 96):
+        score(f"cards {recipe.width}x{height}", *held_out_cards(texts, 400, recipe.width, height, seed=1))
+    for name, drawn in pages.items():
+        kinds = [page_kind(markdown) for _, markdown in drawn] if name in (SINGLE, CARDS) else []
+        score(name, *held_out_pages(drawn), kinds)
     return found
 
 
 def bootstrap(recipe_file: Path | None, work: Path, out: Path, look_every: int = 250) -> None:
-    """Train the reader phase by phase, measure it, and write it to `out`.
+    """Train the reader phase by phase, measure it, and write it to `out` with its card, recipe, log and curve.
 
     `recipe_file` None is the embedded model's own recipe. `work` holds checkpoint, log and pages: the same call goes
     on from there. Every `look_every` steps the log gets the error on 64 held-out cards. Raises UsageError for a recipe
     that cannot be used.
     """
-    recipe = load_config(recipe_file or TINY / "recipe.toml", Recipe)
+    recipe_file = recipe_file or TINY / "recipe.toml"
+    recipe = load_config(recipe_file, Recipe)
+    text = recipe_file.read_text()
     processor, texts = tiny.build_processor(), clone_texts()
     pages: list[Page] = []
     if any(phase.pages for phase in recipe.phases):
-        pages = training_pages(work / "pages.parquet", recipe.seed)
+        pages = training_pages(work / "pages", recipe)
 
     def look(entry: dict[str, Any], model: Any) -> None:
         if "text" in entry and entry["total"] % look_every == 0:
@@ -70,12 +127,14 @@ def bootstrap(recipe_file: Path | None, work: Path, out: Path, look_every: int =
         print(entry, flush=True)
 
     model = train_reader(recipe, processor, texts, work, pages, on_log=look)
-    held_out = list(draw_pages(clone_documents(), is_held_out, recipe.seed))
-    held_out = random.Random(recipe.seed).sample(held_out, min(1000, len(held_out)))
-    found = measure(model, processor, recipe, texts, held_out)
+    found = measure(model, processor, recipe, texts, held_out_sets(recipe))
     print(json.dumps(found, indent=1))
     tiny.save(model, processor, out)
     families = {d.family for d in clone_documents() if not is_held_out(d.family)}
     (out / "families.json").write_text(json.dumps(sorted(families), indent=1) + "\n")
     (out / "metrics.json").write_text(json.dumps(found, indent=1) + "\n")
+    (out / "recipe.toml").write_text(text)
     shutil.copy(work / "log.jsonl", out / "log.jsonl")
+    entries = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    draw_curve(entries, out / "curve.png")
+    (out / "README.md").write_text(model_card(entries, found))

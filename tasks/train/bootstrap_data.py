@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -17,7 +18,7 @@ from torch import Tensor
 from tasks.markdown import visible_text
 from tasks.model import tiny
 from tasks.model.prompts import prompt_text
-from tasks.records import digest
+from tasks.records import UsageError, digest
 from tasks.render_config import Config
 from tasks.train.bootstrap_text import CHARACTERS, Texts
 from tasks.train.cards import Card, draw_card
@@ -36,7 +37,7 @@ class Phase(Config):
 
     name: str
     steps: int = Field(ge=0)
-    heights: tuple[int, ...] = Field(min_length=1, description="Heights of the cards, in px, taken in turn")
+    heights: tuple[int, ...] = Field(min_length=1, description="Heights in px, taken in turn: a batch has one")
     pixels: int = Field(description="Pixels of a batch: it holds pixels / (256 x height) examples")
     learning_rate: float = 2e-3
     final_rate: float = 2e-3
@@ -45,12 +46,24 @@ class Phase(Config):
     pages: float = Field(0.0, ge=0, le=1, description="Share of steps on rendered pages instead of cards")
 
 
+class Drawing(Config):
+    """Rendered pages of one height, as the demo draws them."""
+
+    height: int
+    seeds: int = Field(1, ge=1, description="Styles in which every document is drawn, each cut into other pages")
+    max_chars: int = Field(6000, ge=1, description="Only the first so many characters of a document")
+
+
+DEMO_DRAWING = Drawing(height=96)
+
+
 class Recipe(Config):
     """The whole bootstrap."""
 
     width: int = 256
     prompt: str = ModelConfig().prompt
     phases: tuple[Phase, ...]
+    drawings: tuple[Drawing, ...] = (DEMO_DRAWING,)
     seed: int = 0
     save_every: int = 100
     log_every: int = 50
@@ -92,7 +105,14 @@ class Examples:
     """Makes the batches of a run: `batch(phase, step)` is a pure function of the recipe and the texts."""
 
     def __init__(self, recipe: Recipe, processor: Any, texts: Texts, pages: Sequence[Page]) -> None:
-        self.recipe, self.texts, self.pages = recipe, texts, pages
+        self.recipe, self.texts = recipe, texts
+        self.pages: dict[int, list[Page]] = defaultdict(list)
+        for page in pages:
+            with Image.open(io.BytesIO(page[0])) as image:
+                self.pages[image.height].append(page)
+        for phase in recipe.phases:
+            if phase.pages and (missing := set(phase.heights) - set(self.pages)):
+                raise UsageError(f"phase {phase.name}: no rendered pages of height {sorted(missing)}; see `drawings`")
         self.tokenizer = processor.tokenizer
         before, after = prompt_text(processor, recipe.prompt).split("<|image_pad|>")
         self.before, self.after = self.encode(before), self.encode(after)
@@ -107,7 +127,7 @@ class Examples:
         height = phase.heights[group % len(phase.heights)]
         size = max(1, phase.pixels // (self.recipe.width * height))
         if rng.random() < phase.pages:
-            chosen = [self.pages[rng.randrange(len(self.pages))] for _ in range(size * GROUP)]
+            chosen = rng.choices(self.pages[height], k=size * GROUP)
             examples: list[Example] = [(_decode(png), markdown, None) for png, markdown in chosen]
         else:
             cards = [draw_card(rng, self.texts.train, self.recipe.width, height) for _ in range(size * GROUP)]

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from rapidfuzz.distance import Levenshtein
 
-from tasks.markdown import visible_text
+from tasks.markdown import Node, parse, visible_text
 from tasks.records import digest
 from tasks.statistics import ratio_interval
 from tasks.train.bootstrap_data import Page
@@ -59,6 +59,17 @@ def held_out_cards(
 
 
 def held_out_pages(pages: Sequence[Page]) -> tuple[list[Image.Image], list[str]]:
-    """Rendered pages and what they show."""
+    """Rendered pages and what they show, without the space around it, which no answer keeps."""
     images = [Image.open(io.BytesIO(png)).convert("RGB") for png, _ in pages]
-    return images, [visible_text(markdown) for _, markdown in pages]
+    return images, [visible_text(markdown).strip() for _, markdown in pages]
+
+
+def page_kind(markdown: str) -> str:
+    """`code`, `list`, `heading` or `prose`: the first of them that the page shows."""
+
+    def kinds(node: Node) -> set[str]:
+        return {node.kind}.union(*map(kinds, node.children))
+
+    found = kinds(parse(markdown))
+    shown = {"CodeBlock": "code", "List": "list", "Heading": "heading"}
+    return next((name for kind, name in shown.items() if kind in found), "prose")

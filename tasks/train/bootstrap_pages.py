@@ -13,21 +13,21 @@ from tasks.config import RUNS, CollectConfig, load_run
 from tasks.markdown import Node, parse, visible_text
 from tasks.records import Document, digest
 from tasks.render_config import RenderConfig
-from tasks.train.bootstrap_data import Page
+from tasks.train.bootstrap_data import DEMO_DRAWING, Drawing, Page
 from tasks.train.bootstrap_text import CHARACTERS, is_share_alike, package_descriptions
 
 
-def clone_documents(corpus: Path = CORPUS) -> list[Document]:
-    """The English documents of the embedded corpus and the descriptions of the installed packages, cleaned."""
+def clone_documents(corpus: Path = CORPUS, language: str = "en") -> list[Document]:
+    """The documents of the embedded corpus in a language, cleaned; in English also the installed packages' own."""
     config = CollectConfig(max_chars=6000)
     embedded, packages = Intake(config), Intake(config)
     for text in Source(root=corpus).read(fetcher_for(config), config):
         embedded.take(text)
-    for package, markdown in package_descriptions():
+    for package, markdown in package_descriptions() if language == "en" else ():
         doc_id = digest("package", package)
         packages.take(Original(markdown.encode(), package, doc_id, source="package", family=package, language="en"))
-    english = [d for d in embedded.documents if d.language == "en" and not is_share_alike(d.license)]
-    return english + packages.documents
+    found = [d for d in embedded.documents if d.language == language and not is_share_alike(d.license)]
+    return found + packages.documents
 
 
 def small_page() -> RenderConfig:
@@ -49,18 +49,25 @@ def suits(markdown: str, longest: int = 200) -> bool:
     )
 
 
-def draw_pages(documents: Iterable[Document], wanted: Callable[[str], bool], seed: int = 0) -> Iterator[Page]:
+def draw_pages(
+    documents: Iterable[Document],
+    wanted: Callable[[str], bool],
+    seed: int = 0,
+    drawing: Drawing = DEMO_DRAWING,
+    fits: Callable[[str], bool] = suits,
+) -> Iterator[Page]:
     """(PNG, Markdown) of the good pages of the families that are wanted, document after document.
 
     Another `seed` draws the same documents in other fonts, sizes and margins, so cut into other pages.
     """
     from tasks.render.document import render_document
 
-    config = small_page().model_copy(update={"seed": seed})
+    drawn = {"seed": seed, "height": drawing.height, "max_chars": drawing.max_chars}
+    config = small_page().model_copy(update=drawn)
     for document in documents:
         if wanted(document.family):
             for page in render_document(document, config).pages:
-                if page.reject is None and suits(page.markdown):
+                if page.reject is None and fits(page.markdown):
                     yield page.image, page.markdown
 
 

@@ -14,10 +14,11 @@ from PIL import Image
 from tasks.markdown import visible_text
 from tasks.model import tiny
 from tasks.model.prompts import prompt_text
-from tasks.records import Document
+from tasks.records import Document, UsageError
 from tasks.train.bootstrap import rate_at, train_reader
+from tasks.train.bootstrap_card import draw_curve, model_card
 from tasks.train.bootstrap_data import CLASSES, Examples, Page, Phase, Recipe, character_labels, patches
-from tasks.train.bootstrap_measure import character_error_rate, held_out_cards, held_out_pages
+from tasks.train.bootstrap_measure import character_error_rate, held_out_cards, held_out_pages, page_kind
 from tasks.train.bootstrap_pages import draw_pages, read_pages, suits, write_pages
 from tasks.train.bootstrap_text import (
     CHARACTERS,
@@ -246,3 +247,32 @@ def test_share_alike_text_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "index.json").write_text(json.dumps({"packages": packages}))
     (tmp_path / "a.en.md").write_text("text")
     assert list(corpus_texts(tmp_path)) == [("a", "text")]
+
+
+def test_page_kinds() -> None:
+    assert page_kind("Words.") == "prose"
+    assert page_kind("# Title\n\nWords.") == "heading"
+    assert page_kind("# Title\n\n- item") == "list"
+    assert page_kind("- item\n\n      code") == "code"
+
+
+def test_a_batch_of_pages_has_one_height_and_every_height_is_there(processor: Any, texts: Texts) -> None:
+    phase = Phase(name="x", steps=8, heights=(32,), pixels=256 * 64, pages=1.0)
+    examples = Examples(Recipe(phases=(phase,)), processor, texts, pages())
+    assert examples.batch(phase, 3)["image_grid_thw"].tolist() == [[1, 4, 32]] * 2
+    other = phase.model_copy(update={"heights": (32, 48)})
+    with pytest.raises(UsageError, match=r"no rendered pages of height \[48\]"):
+        Examples(Recipe(phases=(other,)), processor, texts, pages())
+
+
+def test_the_card_says_what_was_measured(tmp_path: Path) -> None:
+    entries = [
+        {"phase": "J", "total": 50 * i, "text": 1 / i, "card_error": 0.5 / i, "cpu_seconds": 60} for i in (1, 2, 3)
+    ]
+    row = {"rate": 0.0312, "low": 0.02, "high": 0.04, "n": 500, "clipped": 3}
+    card = model_card(entries, {"single lines": row})
+    assert "| single lines | 500 | 3.1 % | 2.0 to 4.0 % | 3 |" in card
+    assert "150 steps took 3 CPU-minutes" in card
+    draw_curve(entries, tmp_path / "curve.png")
+    with Image.open(tmp_path / "curve.png") as image:
+        assert image.size == (640, 400)
