@@ -41,8 +41,8 @@ def draw_curve(entries: Entries, path: Path) -> None:
     figure.savefig(path, metadata={"Software": None})
 
 
-def model_card(entries: Entries, found: Mapping[str, Mapping[str, Any]]) -> str:
-    """README.md of the reader, with what was measured: `found` as in metrics.json."""
+def model_card(entries: Entries, found: Mapping[str, Mapping[str, Any]], heights: Sequence[int]) -> str:
+    """README.md of the reader, with what was measured: `found` as in metrics.json; `heights` of what it saw, in px."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -52,4 +52,5 @@ def model_card(entries: Entries, found: Mapping[str, Mapping[str, Any]]) -> str:
         steps=entries[-1]["total"],
         minutes=round(sum(entry["cpu_seconds"] for entry in entries) / 60),
         found=found,
+        heights=sorted(heights),
     )

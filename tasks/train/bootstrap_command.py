@@ -137,4 +137,5 @@ def bootstrap(recipe_file: Path | None, work: Path, out: Path, look_every: int =
     shutil.copy(work / "log.jsonl", out / "log.jsonl")
     entries = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     draw_curve(entries, out / "curve.png")
-    (out / "README.md").write_text(model_card(entries, found))
+    heights = {height for phase in recipe.phases for height in phase.heights}
+    (out / "README.md").write_text(model_card(entries, found, sorted(heights)))

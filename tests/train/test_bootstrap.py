@@ -270,8 +270,9 @@ def test_the_card_says_what_was_measured(tmp_path: Path) -> None:
         {"phase": "J", "total": 50 * i, "text": 1 / i, "card_error": 0.5 / i, "cpu_seconds": 60} for i in (1, 2, 3)
     ]
     row = {"rate": 0.0312, "low": 0.02, "high": 0.04, "n": 500, "clipped": 3}
-    card = model_card(entries, {"single lines": row})
+    card = model_card(entries, {"single lines": row}, [32, 96])
     assert "| single lines | 500 | 3.1 % | 2.0 to 4.0 % | 3 |" in card
+    assert "256 px wide, 32, 96 px high" in card
     assert "150 steps took 3 CPU-minutes" in card
     draw_curve(entries, tmp_path / "curve.png")
     with Image.open(tmp_path / "curve.png") as image:
