@@ -97,8 +97,9 @@ def make_trainer(
         shuffle_dataset=False,
         seed=config.seed,
         use_cpu=not gpu,
-        bf16=False,
-        gradient_checkpointing=False,
+        bf16=gpu,  # products only: the weights stay float32
+        gradient_checkpointing=gpu,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if gpu else None,
         dataloader_pin_memory=gpu,
         remove_unused_columns=False,
         logging_steps=1,
