@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from tasks.records import StageRef, digest
+from tasks.records import StageError, StageRef, digest
 from tasks.store import Folder, finish, finished, home
 
 if TYPE_CHECKING:
@@ -103,11 +103,33 @@ class StageTask:
         self._task: Task[..., StageRef] = task(name=stage.name, **fixed, **options)(run)
 
     def __call__(self, config: BaseModel, *inputs: StageRef | str, **neutral: Any) -> StageRef:
+        key, done, task = self._prepared(config, inputs)
+        return self._told(key, done, task(config, inputs, neutral))
+
+    def submit(self, config: BaseModel, *inputs: StageRef | str, **neutral: Any) -> Callable[[], StageRef]:
+        """Start the stage on the flow's task runner; what is returned waits for it.
+
+        It raises StageError where a worker of another machine left nothing in this store under the stage's digest.
+        """
+        key, done, task = self._prepared(config, inputs)
+        future = task.submit(config, inputs, neutral)
+        return lambda: self._told(key, done, future.result())
+
+    def _prepared(self, config: BaseModel, inputs: tuple[StageRef | str, ...]) -> tuple[str, bool, Task[..., StageRef]]:
+        """The stage's digest, whether it was finished before, and the task that runs or re-uses it."""
+        key = self.stage.digest(config, *inputs)
+        done = self.stage.done(config, *inputs)
+        return key, done, self._task.with_options(refresh_cache=not done)
+
+    def _told(self, key: str, done: bool, ref: StageRef) -> StageRef:
         from prefect import get_run_logger
 
-        folder = self.stage.folder(key := self.stage.digest(config, *inputs))
-        done = finished(folder) is not None
-        ref = self._task.with_options(refresh_cache=not done)(config, inputs, neutral)
+        folder = self.stage.folder(key)
+        if finished(folder) is None:
+            raise StageError(
+                f"{self.stage.name}: its worker finished {ref.uri}, but {folder.uri} is not there; "
+                "give the workers this RECTO_HOME, and the same installation and fonts"
+            )
         summary = ", ".join(f"{name} {value}" for name, value in ref.counts.items())
         get_run_logger().info("%s %s %s: %s", self.stage.name, key, "re-used" if done else "done", summary)
         # Prefect may hand back what an earlier run kept, from a store that was elsewhere then
