@@ -1,3 +1,6 @@
+# unset, or each of the many processes compiles all that it imports
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup tools demo test test-full check format bench counting lock
 
 setup:
