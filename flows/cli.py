@@ -75,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     bootstrap = add("bootstrap", _bootstrap, "train the embedded tiny reader from nothing")
     bootstrap.add_argument("--out", metavar="DIR", required=True, help="where the model goes")
     bootstrap.add_argument("--work", metavar="DIR", help="checkpoint, log and pages (default: in --out)")
+    bootstrap.add_argument(
+        "--measure", action="store_true", help="only measure the reader in --out, and write its card"
+    )
     train = add("train", _train, "SFT, GRPO and evaluation on a published dataset")
     train.add_argument(
         "--dataset", metavar="URI", required=True, help="folder or URI of a dataset, or Hub repo@revision"
@@ -210,9 +213,14 @@ def _doctor(arguments: argparse.Namespace) -> None:
 
 
 def _bootstrap(arguments: argparse.Namespace) -> None:
-    from tasks.train.bootstrap_command import bootstrap
+    from tasks.train.bootstrap_command import bootstrap, measure_reader
 
     out = Path(arguments.out)
+    if arguments.measure:
+        if arguments.run or arguments.work:
+            raise UsageError("--measure takes only --out")
+        measure_reader(out)
+        return
     bootstrap(Path(arguments.run) if arguments.run else None, Path(arguments.work or out / "work"), out)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -65,6 +66,7 @@ def draw_pages(
 ) -> StageRef:
     """All pages of the documents. Those that the page cache lacks are drawn, batch by batch: here, or on a Dask
     cluster's workers, which share the store. Of others, what `previous` (the URI of a rendering) says is taken over."""
+    started = time.monotonic()
     waiting = [] if render_stage.done(config, documents) else plan(config, documents)
     seconds: dict[str, float] = defaultdict(float)
     for drawn in draw_batches(config, waiting, workers, cluster):
@@ -72,8 +74,10 @@ def draw_pages(
     for batch in waiting:
         check_drawn(config, batch)
     count, longest = sum(int(batch.counts["documents"]) for batch in waiting), max(seconds.values(), default=0)
-    by = f" by {len(seconds)} workers, the longest in {longest:.0f} s" if cluster else ""
-    get_run_logger().info("drawn: %s documents in %s batches%s; no others were missing", count, len(waiting), by)
+    took = f"{time.monotonic() - started:.1f} s"
+    if cluster:
+        took += f" by {len(seconds)} workers, of which one drew for {longest:.1f} s"
+    get_run_logger().info("drawn: %s documents in %s batches in %s", count, len(waiting), took)
     return render(config, documents, previous=previous)
 
 

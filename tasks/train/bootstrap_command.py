@@ -17,7 +17,7 @@ from tasks.config import load_config
 from tasks.markdown import visible_text
 from tasks.model import tiny
 from tasks.model.generate import generate
-from tasks.model.load import TINY
+from tasks.model.load import FAMILIES, TINY, load_model, load_processor
 from tasks.train.bootstrap import train_reader
 from tasks.train.bootstrap_card import draw_curve, model_card
 from tasks.train.bootstrap_data import Drawing, Page, Recipe
@@ -27,6 +27,8 @@ from tasks.train.bootstrap_text import Texts, corpus_texts, is_held_out, package
 
 LONGEST = 220  # tokens of an answer while measuring
 PER_SET = 1000
+BEGINNING = 600  # characters of a document from which single lines and cards are drawn, so that many documents are
+RECIPE, LOG = "recipe.toml", "log.jsonl"
 SINGLE, CARDS = "rendered single lines", "rendered cards of up to 5 lines"
 
 
@@ -62,7 +64,7 @@ def held_out_sets(recipe: Recipe) -> dict[str, list[Page]]:
     def some(pages: list[Page], count: int) -> list[Page]:
         return random.Random(recipe.seed).sample(pages, min(count, len(pages)))
 
-    def of(height: int, max_chars: int = 3000) -> list[Page]:
+    def of(height: int, max_chars: int = BEGINNING) -> list[Page]:
         return list(draw_pages(english, is_held_out, recipe.seed, Drawing(height=height, max_chars=max_chars)))
 
     japanese = draw_pages(
@@ -104,13 +106,13 @@ def measure(
 
 
 def bootstrap(recipe_file: Path | None, work: Path, out: Path, look_every: int = 250) -> None:
-    """Train the reader phase by phase, measure it, and write it to `out` with its card, recipe, log and curve.
+    """Train the reader phase by phase, write it to `out` with its recipe and log, and measure it.
 
     `recipe_file` None is the embedded model's own recipe. `work` holds checkpoint, log and pages: the same call goes
     on from there. Every `look_every` steps the log gets the error on 64 held-out cards. Raises UsageError for a recipe
     that cannot be used.
     """
-    recipe_file = recipe_file or TINY / "recipe.toml"
+    recipe_file = recipe_file or TINY / RECIPE
     recipe = load_config(recipe_file, Recipe)
     text = recipe_file.read_text()
     processor, texts = tiny.build_processor(), clone_texts()
@@ -127,15 +129,25 @@ def bootstrap(recipe_file: Path | None, work: Path, out: Path, look_every: int =
         print(entry, flush=True)
 
     model = train_reader(recipe, processor, texts, work, pages, on_log=look)
-    found = measure(model, processor, recipe, texts, held_out_sets(recipe))
-    print(json.dumps(found, indent=1))
     tiny.save(model, processor, out)
     families = {d.family for d in clone_documents() if not is_held_out(d.family)}
-    (out / "families.json").write_text(json.dumps(sorted(families), indent=1) + "\n")
-    (out / "metrics.json").write_text(json.dumps(found, indent=1) + "\n")
-    (out / "recipe.toml").write_text(text)
-    shutil.copy(work / "log.jsonl", out / "log.jsonl")
-    entries = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    draw_curve(entries, out / "curve.png")
+    (out / FAMILIES).write_text(json.dumps(sorted(families), indent=1) + "\n")
+    (out / RECIPE).write_text(text)
+    shutil.copy(work / LOG, out / LOG)
+    measure_reader(out)
+
+
+def measure_reader(folder: Path) -> None:
+    """Measure the reader that `bootstrap` wrote to a folder, and write its figures, curve and card beside it.
+
+    Raises UsageError for a folder that holds none.
+    """
+    model, processor = load_model(str(folder), "bfloat16"), load_processor(str(folder))
+    recipe = load_config(folder / RECIPE, Recipe)
+    found = measure(model, processor, recipe, clone_texts(), held_out_sets(recipe))
+    print(json.dumps(found, indent=1))
+    (folder / "metrics.json").write_text(json.dumps(found, indent=1) + "\n")
+    entries = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
+    draw_curve(entries, folder / "curve.png")
     heights = {height for phase in recipe.phases for height in phase.heights}
-    (out / "README.md").write_text(model_card(entries, found, sorted(heights)))
+    (folder / "README.md").write_text(model_card(entries, found, sorted(heights)))

@@ -115,6 +115,7 @@ def results(home: Path, out: Path) -> dict[str, bytes | str]:
     return found
 
 
+@pytest.mark.full
 @pytest.mark.timeout(900)
 def test_killed_in_every_stage_the_same_command_ends_with_the_same_result(
     prefect_server: dict[str, str], run_file: Path, tmp_path: Path
