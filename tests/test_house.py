@@ -24,6 +24,7 @@ BASE = frozenset(
         "markdown",
         "stage",
         "features",
+        "processes",
         "guidance_config",
         "statistics",
         "train_config",

@@ -17,6 +17,7 @@ from tasks.evaluate.metrics import facts_of, page_scores
 from tasks.evaluate.page_set import SetPage
 from tasks.evaluate.systems.reader import Reading
 from tasks.evaluate.table import build_table, flat_metrics
+from tasks.processes import end_with_parent
 from tasks.records import StageError, StageRef
 from tasks.store import Folder, finished
 
@@ -111,7 +112,7 @@ def _scored(
         yield from map(_score_page, jobs)
         return
     # spawn: threads of other libraries may hold locks that a fork would keep
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), end_with_parent) as pool:
         yield from pool.map(_score_page, jobs, chunksize=4)
 
 
