@@ -81,10 +81,11 @@ def _chosen(config: RenderConfig, documents: StageRef) -> list[Document]:
 
 def _batch(documents: list[Document]) -> StageRef:
     key = digest("batch", *(repr(d) for d in documents))
-    folder = Folder(home()) / "batches" / key
+    folder, counts = Folder(home()) / "batches" / key, {"documents": len(documents)}
     if finished(folder) is None:
         write_documents(folder, documents)
-    return finish(folder, key, {"documents": len(documents)})
+        return finish(folder, key, counts)
+    return StageRef(folder.uri, key, counts, reused=True)
 
 
 @dataclass(frozen=True, slots=True)
