@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,10 @@ def publish_artifacts(report: StageRef, evaluation: StageRef, name: str = "evalu
 
 
 def report_link(report: StageRef) -> str:
-    """URL of the report's HTML; of a local store that of the file."""
+    """URL of the report's HTML: below RECTO_REPORTS_URL where `make serve` says so, else that of the file."""
     path = f"{report.uri.rstrip('/')}/{REPORT}"
+    if served := os.environ.get("RECTO_REPORTS_URL"):
+        return "/".join((served, *path.rsplit("/", 3)[1:]))
     return path if "://" in path else Path(path).absolute().as_uri()
 
 
