@@ -22,7 +22,7 @@ DEFAULTS = StudyConfig()
 _counter, _base = counter_stage.task(), base_stage.task()
 
 
-@flow(name="counting-study", log_prints=True)
+@flow(name="counting-study", flow_run_name="counting-study: {study.why}", log_prints=True)
 def counting_study(study: StudyConfig = DEFAULTS) -> StageRef:
     """Teach bases to count, with and without guidance, and say which claims of article 004 hold here.
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from prefect import flow
+from pydantic import Field
 
+from flows.showing import name_run, short_name
 from tasks.config import HeldOutRun, RunConfig, ScoreRun
 from tasks.dataset.publish import dataset_at
 from tasks.evaluate.held_out import held_out, held_out_families
@@ -23,7 +25,24 @@ from tasks.evaluate.systems import versions
 from tasks.records import StageRef, UsageError
 from tasks.store import DEFAULT_HOME, home
 
-Bench = Literal["", "real", "olmocr"]
+HeldOutOf = Annotated[
+    str,
+    Field(description="Judge on this dataset's held-out pages: its folder or URI, or a Hub repo@revision"),
+]
+Adapters = Annotated[
+    list[str],
+    Field(
+        description="Folders or URIs of finished training stages, or NAME=URI; those that differ only in the seed of "
+        "their training are one system"
+    ),
+]
+Bench = Annotated[
+    Literal["", "real", "olmocr"],
+    Field(description="Or judge on a benchmark: pages of Debian's own PDFs (real), or olmOCR-bench"),
+]
+BenchDir = Annotated[
+    str, Field(description="A copy of olmOCR-bench; for 'real', a folder that holds the packages. Empty: fetched")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +115,17 @@ def page_set(run: RunConfig, dataset: str, bench: Bench, bench_dir: str, adapter
 
 @flow(name="evaluate", log_prints=True)
 def evaluate(
-    dataset: str = "",
-    adapters: list[str] = [],  # noqa: B006
+    dataset: HeldOutOf = "",
+    adapters: Adapters = [],  # noqa: B006
     run: RunConfig = RunConfig(),
     bench: Bench = "",
-    bench_dir: str = "",
+    bench_dir: BenchDir = "",
 ) -> StageRef:
     """Compare systems on the held-out pages of a dataset, or on a benchmark; the returned stage holds the report.
 
-    `dataset` is the folder or URI of a published dataset, or a Hub `repo@revision`. `adapters` are folders or URIs of
-    finished training stages, or NAME=URI; those that differ in their training seed only are one system. `bench`:
-    "real" (Debian's own PDFs; `bench_dir` may hold the packages) or "olmocr" (`bench_dir` is a copy of olmOCR-bench).
     What is asked besides the adapters stands in `run.evaluate`.
     """
+    name_run(f"evaluate {short_name(run.model.base)} on {bench or short_name(dataset)}")
     trained = check(run, dataset, adapters, bench, bench_dir)
     pages = page_set(run, dataset, bench, bench_dir, trained)
     return tell(run, judge(run, pages, *trained, official=bench == "olmocr"))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from prefect import flow, get_run_logger
+from pydantic import Field
 
 from flows.evaluation import Judged, held_out_run, judge, tell
+from flows.showing import name_run, short_name
 from tasks.config import RunConfig
 from tasks.dataset.publish import dataset_at
 from tasks.evaluate.held_out import held_out
@@ -18,6 +21,11 @@ from tasks.train.grpo import grpo
 from tasks.train.sft import sft
 from tasks.train.upload import upload_to_hub
 from tasks.train_config import GrpoRun, SftRun
+
+Dataset = Annotated[
+    str,
+    Field(min_length=1, description="Published dataset: its folder or URI, or a Hub repo@revision"),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +57,11 @@ def refine(run: RunConfig, dataset: StageRef, *before: StageRef) -> Trained:
 
 
 @flow(name="train", log_prints=True)
-def train(dataset: str, run: RunConfig = RunConfig()) -> Trained:
+def train(dataset: Dataset, run: RunConfig = RunConfig()) -> Trained:
     """Train and evaluate on a published dataset.
 
-    `dataset` is the folder or URI of a published dataset, or a Hub `repo@revision`. Training for a dataset whose
-    content was trained on before, with the same configuration, re-uses what is there.
+    What was trained before on the same content, with the same configuration, is re-used: an event that comes twice
+    trains once.
     """
+    name_run(f"train {short_name(run.model.base)} @ {short_name(dataset)}")
     return refine(run, dataset_at(dataset))
