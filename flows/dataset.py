@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.assets import Asset, AssetProperties, materialize
 from prefect.events import emit_event
 from prefect.task_runners import TaskRunner
-from pydantic import Field
 
 from flows.showing import show_dataset
 from tasks.collect.stage import collect
@@ -26,16 +25,6 @@ from tasks.render.stage import Drawn, changes, check_drawn, draw, plan, render, 
 from tasks.render_config import Config, RenderConfig
 from tasks.store import Folder, home
 
-Out = Annotated[
-    str, Field(description="Folder or URI of the published dataset and its split ledger; empty: one in the store")
-]
-Full = Annotated[
-    bool,
-    Field(
-        description="Ask the sources for everything again, also for what was had before and has not changed. Pages are "
-        "drawn again only where their text is another: the same text gives the same pages"
-    ),
-]
 PUBLISHED = "dataset.published"
 CONNECT_SECONDS = 10
 
@@ -171,10 +160,16 @@ def default_out(run: RunConfig) -> Folder:
 
 
 @flow(name="dataset-rebuild", flow_run_name="dataset-rebuild {run.publish.name}", log_prints=True)
-def dataset_rebuild(run: RunConfig = RunConfig(), out: Out = "", full: Full = False) -> Built:
+def dataset_rebuild(run: RunConfig = RunConfig(), out: str = "", full: bool = False) -> Built:
     """Rebuild the dataset incrementally and publish it.
 
     When the content changed, the event `dataset.published` carries where the pages to train on are.
+
+    Args:
+        run: What is collected and how it is drawn, split and published; what concerns training is not used.
+        out: Folder or URI of the published dataset and its split ledger; empty: one in the store.
+        full: Ask the sources for everything again, also for what was had before and has not changed. A page is drawn
+            again only where its text is another: the same text gives the same page.
     """
     target = Folder(out) if out else default_out(run)
     built = build(run, target, full)

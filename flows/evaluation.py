@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from prefect import flow
-from pydantic import Field
 
 from flows.showing import name_run, short_name
 from tasks.config import HeldOutRun, RunConfig, ScoreRun
@@ -25,24 +24,7 @@ from tasks.evaluate.systems import versions
 from tasks.records import StageRef, UsageError
 from tasks.store import DEFAULT_HOME, home
 
-HeldOutOf = Annotated[
-    str,
-    Field(description="Judge on this dataset's held-out pages: its folder or URI, or a Hub repo@revision"),
-]
-Adapters = Annotated[
-    list[str],
-    Field(
-        description="Folders or URIs of finished training stages, or NAME=URI; those that differ only in the seed of "
-        "their training are one system"
-    ),
-]
-Bench = Annotated[
-    Literal["", "real", "olmocr"],
-    Field(description="Or judge on a benchmark: pages of Debian's own PDFs (real), or olmOCR-bench"),
-]
-BenchDir = Annotated[
-    str, Field(description="A copy of olmOCR-bench; for 'real', a folder that holds the packages. Empty: fetched")
-]
+Bench = Literal["", "real", "olmocr"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +97,21 @@ def page_set(run: RunConfig, dataset: str, bench: Bench, bench_dir: str, adapter
 
 @flow(name="evaluate", log_prints=True)
 def evaluate(
-    dataset: HeldOutOf = "",
-    adapters: Adapters = [],  # noqa: B006
+    dataset: str = "",
+    adapters: list[str] = [],  # noqa: B006
     run: RunConfig = RunConfig(),
     bench: Bench = "",
-    bench_dir: BenchDir = "",
+    bench_dir: str = "",
 ) -> StageRef:
     """Compare systems on the held-out pages of a dataset, or on a benchmark; the returned stage holds the report.
 
-    What is asked besides the adapters stands in `run.evaluate`.
+    Args:
+        dataset: Judge on the held-out pages of this dataset: its folder or URI, or a Hub repo@revision.
+        adapters: Folders or URIs of finished training stages, or NAME=URI; those that differ only in the seed of their
+            training are one system.
+        run: The base model, and in `evaluate` what else is asked and how; the rest is not used.
+        bench: Or judge on a benchmark: pages of Debian's own PDFs (real), or olmOCR-bench.
+        bench_dir: A copy of olmOCR-bench; for 'real', a folder that holds the packages; empty: they are fetched.
     """
     name_run(f"evaluate {short_name(run.model.base)} on {bench or short_name(dataset)}")
     trained = check(run, dataset, adapters, bench, bench_dir)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Any
 
 from prefect import get_client, runtime
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_image_artifact, create_table_artifact
 
 from tasks.dataset.split import PROOF_FILE
+from tasks.evaluate.report.content import read_log
+from tasks.evaluate.report.curves import training_image
 from tasks.records import StageRef
 from tasks.store import Folder
 
@@ -43,3 +46,10 @@ def show_dataset(split: StageRef) -> None:
     create_table_artifact(
         rows, key="dataset-pages", description="Pages and families of the dataset, and those held out"
     )
+
+
+def show_training(sft: StageRef, grpo: StageRef) -> None:
+    """Create the artifact `training-curves`, an image that is part of its address, so that any browser can show it."""
+    if image := training_image({"sft": read_log(sft), "grpo": read_log(grpo)}):
+        url = f"data:image/png;base64,{base64.b64encode(image).decode()}"
+        create_image_artifact(url, key="training-curves", description="Loss of SFT and mean reward of GRPO by step")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
 from prefect import flow, get_run_logger
-from pydantic import Field
 
 from flows.evaluation import Judged, held_out_run, judge, tell
-from flows.showing import name_run, short_name
+from flows.showing import name_run, short_name, show_training
 from tasks.config import RunConfig
 from tasks.dataset.publish import dataset_at
 from tasks.evaluate.held_out import held_out
@@ -21,11 +19,6 @@ from tasks.train.grpo import grpo
 from tasks.train.sft import sft
 from tasks.train.upload import upload_to_hub
 from tasks.train_config import GrpoRun, SftRun
-
-Dataset = Annotated[
-    str,
-    Field(min_length=1, description="Published dataset: its folder or URI, or a Hub repo@revision"),
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +42,7 @@ def refine(run: RunConfig, dataset: StageRef, *before: StageRef) -> Trained:
         GrpoRun(model=run.model, pages=run.pages, lora=run.lora, grpo=run.grpo, cost=run.cost), dataset, warm
     )
     judged = judge(run, pages, Adapter(warm), Adapter(refined))
+    show_training(warm, refined)
     told = tell(run, judged, *before, warm, refined)
     if run.upload.adapter:
         figures = means_table(Folder(judged.table.uri).read_json("table.json"))
@@ -57,11 +51,15 @@ def refine(run: RunConfig, dataset: StageRef, *before: StageRef) -> Trained:
 
 
 @flow(name="train", log_prints=True)
-def train(dataset: Dataset, run: RunConfig = RunConfig()) -> Trained:
+def train(dataset: str, run: RunConfig = RunConfig()) -> Trained:
     """Train and evaluate on a published dataset.
 
     What was trained before on the same content, with the same configuration, is re-used: an event that comes twice
     trains once.
+
+    Args:
+        dataset: Published dataset: its folder or URI, or a Hub repo@revision.
+        run: Model, adapter, training and evaluation; what concerns the making of the dataset is not used.
     """
     name_run(f"train {short_name(run.model.base)} @ {short_name(dataset)}")
     return refine(run, dataset_at(dataset))

@@ -19,13 +19,20 @@ def publish_artifacts(report: StageRef, evaluation: StageRef, name: str = "evalu
     run or task run that calls. `name`: lower-case letters, digits and dashes; a later run's take the place of an
     earlier run's, which stay in their history.
     """
-    from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+    from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
     table = Folder(evaluation.uri).read_json("table.json")
-    link = report_link(report)
     create_markdown_artifact(as_markdown(table), key=f"{name}-verdict", description="What the evaluation found")
     create_table_artifact(means_table(table), key=f"{name}-means", description="Mean and 95 % interval of each system")
-    create_link_artifact(link, link_text="Report", key=f"{name}-report", description="The whole report, one HTML file")
+    link_report(report, f"{name}-report")
+
+
+def link_report(report: StageRef, key: str) -> None:
+    """Create the link artifact `key` to a finished report."""
+    from prefect.artifacts import create_link_artifact
+
+    link = report_link(report)
+    create_link_artifact(link, link_text="Report", key=key, description="The whole report, one HTML file")
 
 
 def report_link(report: StageRef) -> str:
