@@ -11,6 +11,7 @@ from prefect.assets import Asset, AssetProperties, materialize
 from prefect.events import emit_event
 from prefect.task_runners import TaskRunner
 
+from flows.showing import show_dataset
 from tasks.collect.stage import collect
 from tasks.config import RunConfig
 from tasks.dataset.licences import publishable
@@ -111,13 +112,13 @@ def _workers_of(cluster: str) -> TaskRunner[Any]:
     return DaskTaskRunner(address=cluster)
 
 
-def build(run: RunConfig, out: Folder) -> Built:
+def build(run: RunConfig, out: Folder, full: bool = False) -> Built:
     """collect -> render -> split -> publish, with the ledger that `out` holds, and `out` brought up to date.
 
     What goes to the Hub holds only documents whose licence lets them be published; a new `out` goes on from its ledger.
     """
     standing = check_out(out)
-    documents = collect(run.collect)
+    documents = collect(run.collect, anew=full)
     if run.upload.dataset:
         documents = publishable(Config(), documents)
     earlier = render_stage.folder(str(standing.get("rendered", "none")))
@@ -158,15 +159,21 @@ def default_out(run: RunConfig) -> Folder:
     return Folder(home()) / "datasets" / run.publish.name
 
 
-@flow(name="dataset-rebuild", log_prints=True)
-def dataset_rebuild(run: RunConfig = RunConfig(), out: str = "") -> Built:
+@flow(name="dataset-rebuild", flow_run_name="dataset-rebuild {run.publish.name}", log_prints=True)
+def dataset_rebuild(run: RunConfig = RunConfig(), out: str = "", full: bool = False) -> Built:
     """Rebuild the dataset incrementally and publish it.
 
-    `out` is the folder or URI that holds the published dataset and its split ledger; empty is one in the store.
     When the content changed, the event `dataset.published` carries where the pages to train on are.
+
+    Args:
+        run: What is collected and how it is drawn, split and published; what concerns training is not used.
+        out: Folder or URI of the published dataset and its split ledger; empty: one in the store.
+        full: Ask the sources for everything again, also for what was had before and has not changed. A page is drawn
+            again only where its text is another: the same text gives the same page.
     """
     target = Folder(out) if out else default_out(run)
-    built = build(run, target)
+    built = build(run, target, full)
+    show_dataset(built.pages.split)
     content = digest(built.dataset.digest, built.train_on.digest, run.upload.dataset)
     announced, name = Folder(home()) / "announced", f"{digest(target.uri)}.json"
     if announced.exists(name) and announced.read_json(name) == content:

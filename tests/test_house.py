@@ -22,6 +22,7 @@ BASE = frozenset(
         "render_config",
         "store",
         "markdown",
+        "progress",
         "stage",
         "features",
         "processes",
