@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from prefect import flow, get_run_logger
+from prefect import flow, get_client, get_run_logger
 from prefect.assets import Asset, AssetProperties, materialize
-from prefect.events import emit_event
+from prefect.events import Event
+from prefect.events.clients import get_events_client
+from prefect.events.related import related_resources_from_run_context
 from prefect.task_runners import TaskRunner
 
 from flows.showing import show_dataset
@@ -176,16 +180,21 @@ def dataset_rebuild(run: RunConfig = RunConfig(), out: str = "", full: bool = Fa
     show_dataset(built.pages.split)
     content = digest(built.dataset.digest, built.train_on.digest, run.upload.dataset)
     announced, name = Folder(home()) / "announced", f"{digest(target.uri)}.json"
-    if announced.exists(name) and announced.read_json(name) == content:
+    before = announced.read_json(name) if announced.exists(name) else ""
+    if content == before:
         get_run_logger().info("nothing changed: %s still holds %s", target.uri, built.dataset.digest)
         return built
-    announce(run.publish.name, built)
-    announced.write_json(name, content)  # after the event: a kill in between announces twice, never not at all
+    announce(run.publish.name, built, UUID(digest(target.uri, before, content, length=32)))
+    # after the event: a kill in between announces the same event again, which the server knows by its id
+    announced.write_json(name, content)
     return built
 
 
-def announce(name: str, built: Built) -> None:
-    """Emit `dataset.published` and materialise the asset of the dataset, both with the same facts."""
+def announce(name: str, built: Built, event: UUID) -> None:
+    """Emit `dataset.published` and materialise the asset of the dataset, both with the same facts.
+
+    `event` is the event's id: the server keeps an event once. When this returns, the server has it.
+    """
     hub, pages = built.uploaded, built.train_on
     said = {
         "dataset": hub.reference if hub and not built.small else pages.uri,
@@ -201,6 +210,13 @@ def announce(name: str, built: Built) -> None:
     def tell() -> None:
         asset.add_metadata(said)
         resource = {"prefect.resource.id": f"recto.dataset.{name}", "prefect.resource.name": name}
-        emit_event(PUBLISHED, resource=resource, payload=said)
+        asyncio.run(_send(Event(event=PUBLISHED, resource=resource, payload=said, id=event)))
 
     tell()
+
+
+async def _send(event: Event) -> None:
+    """Emit an event of this run; `emit_event` would leave it to a thread, which goes with a process that is killed."""
+    async with get_client() as client, get_events_client(checkpoint_every=1) as events:
+        event.related += await related_resources_from_run_context(client)
+        await events.emit(event)
