@@ -1,7 +1,7 @@
 # unset, or each of the many processes compiles all that it imports
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup tools demo test test-full check format bench counting lock
+.PHONY: setup tools demo test test-full check format bench counting serve lock
 
 setup:
 	@bash infra/setup.sh
@@ -34,6 +34,10 @@ bench: setup
 
 counting: setup
 	@.venv/bin/recto counting
+
+# GPU=1: also a worker for pool gpu; PORT, REPORTS_PORT: other ports than 4200 and 4201
+serve: setup
+	@exec .venv/bin/python -m infra.serve $(if $(GPU),--gpu) $(if $(PORT),--port $(PORT)) $(if $(REPORTS_PORT),--reports-port $(REPORTS_PORT))
 
 lock: setup
 	@.venv/bin/uv pip compile pyproject.toml --extra dev --extra baselines --extra s3 --extra cluster --universal --python-version 3.11 --no-annotate --no-header \

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.environment import prepare, quiet_tracebacks
+from infra.environment import prepare, quiet_tracebacks
 from tasks.records import StageError, UsageError
 
 if TYPE_CHECKING:

@@ -16,19 +16,23 @@ from tasks.counting.evaluation import DOMAINS, evaluation
 from tasks.counting.grid import plan, question_run
 from tasks.counting.policy import one_thread
 from tasks.counting.report.stage import report
+from tasks.evaluate.report.artifacts import link_report
 from tasks.records import StageRef
 
 DEFAULTS = StudyConfig()
 _counter, _base = counter_stage.task(), base_stage.task()
 
 
-@flow(name="counting-study", log_prints=True)
+@flow(name="counting-study", flow_run_name="counting-study: {study.why}", log_prints=True)
 def counting_study(study: StudyConfig = DEFAULTS) -> StageRef:
     """Teach bases to count, with and without guidance, and say which claims of article 004 hold here.
 
     Every base is first asked under every prompt; then each cell of the grid is trained and asked, in `study.processes`
     processes. What an earlier run finished is re-used, so a study that was killed goes on. The returned stage holds
     the report. Raises UsageError for a grid that would take more CPU-hours than the study allows.
+
+    Args:
+        study: Bases, arms, images and training of the study, and the grid of what is trained.
     """
     get_run_logger().info("%s\n%s", study.why, plan(study))
     one_thread()
@@ -41,7 +45,9 @@ def counting_study(study: StudyConfig = DEFAULTS) -> StageRef:
     at_once: TaskRunner[Any] = ProcessPoolTaskRunner(max_workers=study.processes)
     with temporary_settings({PREFECT_API_URL: _server()}):  # else each process would start a server of its own
         stages = _cells.with_options(task_runner=at_once)(study, bases, train, test)
-    return report(study, *stages)
+    told = report(study, *stages)
+    link_report(told, "counting-report")
+    return told
 
 
 def _server() -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from prefect import flow, get_run_logger
+from prefect import flow, get_client, get_run_logger
 from prefect.assets import Asset, AssetProperties, materialize
-from prefect.events import emit_event
+from prefect.events import Event
+from prefect.events.clients import get_events_client
+from prefect.events.related import related_resources_from_run_context
 from prefect.task_runners import TaskRunner
 
+from flows.showing import show_dataset
 from tasks.collect.stage import collect
 from tasks.config import RunConfig
 from tasks.dataset.licences import publishable
@@ -115,13 +120,13 @@ def _workers_of(cluster: str) -> TaskRunner[Any]:
     return DaskTaskRunner(address=cluster)
 
 
-def build(run: RunConfig, out: Folder) -> Built:
+def build(run: RunConfig, out: Folder, full: bool = False) -> Built:
     """collect -> render -> split -> publish, with the ledger that `out` holds, and `out` brought up to date.
 
     What goes to the Hub holds only documents whose licence lets them be published; a new `out` goes on from its ledger.
     """
     standing = check_out(out)
-    documents = collect(run.collect)
+    documents = collect(run.collect, anew=full)
     if run.upload.dataset:
         documents = publishable(Config(), documents)
     earlier = render_stage.folder(str(standing.get("rendered", "none")))
@@ -162,27 +167,38 @@ def default_out(run: RunConfig) -> Folder:
     return Folder(home()) / "datasets" / run.publish.name
 
 
-@flow(name="dataset-rebuild", log_prints=True)
-def dataset_rebuild(run: RunConfig = RunConfig(), out: str = "") -> Built:
+@flow(name="dataset-rebuild", flow_run_name="dataset-rebuild {run.publish.name}", log_prints=True)
+def dataset_rebuild(run: RunConfig = RunConfig(), out: str = "", full: bool = False) -> Built:
     """Rebuild the dataset incrementally and publish it.
 
-    `out` is the folder or URI that holds the published dataset and its split ledger; empty is one in the store.
     When the content changed, the event `dataset.published` carries where the pages to train on are.
+
+    Args:
+        run: What is collected and how it is drawn, split and published; what concerns training is not used.
+        out: Folder or URI of the published dataset and its split ledger; empty: one in the store.
+        full: Ask the sources for everything again, also for what was had before and has not changed. A page is drawn
+            again only where its text is another: the same text gives the same page.
     """
     target = Folder(out) if out else default_out(run)
-    built = build(run, target)
+    built = build(run, target, full)
+    show_dataset(built.pages.split)
     content = digest(built.dataset.digest, built.train_on.digest, run.upload.dataset)
     announced, name = Folder(home()) / "announced", f"{digest(target.uri)}.json"
-    if announced.exists(name) and announced.read_json(name) == content:
+    before = announced.read_json(name) if announced.exists(name) else ""
+    if content == before:
         get_run_logger().info("nothing changed: %s still holds %s", target.uri, built.dataset.digest)
         return built
-    announce(run.publish.name, built)
-    announced.write_json(name, content)  # after the event: a kill in between announces twice, never not at all
+    announce(run.publish.name, built, UUID(digest(target.uri, before, content, length=32)))
+    # after the event: a kill in between announces the same event again, which the server knows by its id
+    announced.write_json(name, content)
     return built
 
 
-def announce(name: str, built: Built) -> None:
-    """Emit `dataset.published` and materialise the asset of the dataset, both with the same facts."""
+def announce(name: str, built: Built, event: UUID) -> None:
+    """Emit `dataset.published` and materialise the asset of the dataset, both with the same facts.
+
+    `event` is the event's id: the server keeps an event once. When this returns, the server has it.
+    """
     hub, pages = built.uploaded, built.train_on
     said = {
         "dataset": hub.reference if hub and not built.small else pages.uri,
@@ -198,6 +214,13 @@ def announce(name: str, built: Built) -> None:
     def tell() -> None:
         asset.add_metadata(said)
         resource = {"prefect.resource.id": f"recto.dataset.{name}", "prefect.resource.name": name}
-        emit_event(PUBLISHED, resource=resource, payload=said)
+        asyncio.run(_send(Event(event=PUBLISHED, resource=resource, payload=said, id=event)))
 
     tell()
+
+
+async def _send(event: Event) -> None:
+    """Emit an event of this run; `emit_event` would leave it to a thread, which goes with a process that is killed."""
+    async with get_client() as client, get_events_client(checkpoint_every=1) as events:
+        event.related += await related_resources_from_run_context(client)
+        await events.emit(event)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from prefect import flow
 
+from flows.showing import name_run, short_name
 from tasks.config import HeldOutRun, RunConfig, ScoreRun
 from tasks.dataset.publish import dataset_at
 from tasks.evaluate.held_out import held_out, held_out_families
@@ -104,11 +105,15 @@ def evaluate(
 ) -> StageRef:
     """Compare systems on the held-out pages of a dataset, or on a benchmark; the returned stage holds the report.
 
-    `dataset` is the folder or URI of a published dataset, or a Hub `repo@revision`. `adapters` are folders or URIs of
-    finished training stages, or NAME=URI; those that differ in their training seed only are one system. `bench`:
-    "real" (Debian's own PDFs; `bench_dir` may hold the packages) or "olmocr" (`bench_dir` is a copy of olmOCR-bench).
-    What is asked besides the adapters stands in `run.evaluate`.
+    Args:
+        dataset: Judge on the held-out pages of this dataset: its folder or URI, or a Hub repo@revision.
+        adapters: Folders or URIs of finished training stages, or NAME=URI; those that differ only in the seed of their
+            training are one system.
+        run: The base model, and in `evaluate` what else is asked and how; the rest is not used.
+        bench: Or judge on a benchmark: pages of Debian's own PDFs (real), or olmOCR-bench.
+        bench_dir: A copy of olmOCR-bench; for 'real', a folder that holds the packages; empty: they are fetched.
     """
+    name_run(f"evaluate {short_name(run.model.base)} on {bench or short_name(dataset)}")
     trained = check(run, dataset, adapters, bench, bench_dir)
     pages = page_set(run, dataset, bench, bench_dir, trained)
     return tell(run, judge(run, pages, *trained, official=bench == "olmocr"))

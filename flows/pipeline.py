@@ -11,7 +11,7 @@ from tasks.records import StageRef
 from tasks.store import Folder
 
 
-@flow(name="pipeline", log_prints=True)
+@flow(name="pipeline", flow_run_name="pipeline {run.publish.name}", log_prints=True)
 def pipeline(run: RunConfig = RunConfig(), out: str = "") -> StageRef:
     """From documents to a report on a trained model. `out`: where the dataset is published, empty is in the store.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from prefect import flow, get_run_logger
 
 from flows.evaluation import Judged, held_out_run, judge, tell
+from flows.showing import name_run, short_name, show_training
 from tasks.config import RunConfig
 from tasks.dataset.publish import dataset_at
 from tasks.evaluate.held_out import held_out
@@ -41,6 +42,7 @@ def refine(run: RunConfig, dataset: StageRef, *before: StageRef) -> Trained:
         GrpoRun(model=run.model, pages=run.pages, lora=run.lora, grpo=run.grpo, cost=run.cost), dataset, warm
     )
     judged = judge(run, pages, Adapter(warm), Adapter(refined))
+    show_training(warm, refined)
     told = tell(run, judged, *before, warm, refined)
     if run.upload.adapter:
         figures = means_table(Folder(judged.table.uri).read_json("table.json"))
@@ -52,7 +54,12 @@ def refine(run: RunConfig, dataset: StageRef, *before: StageRef) -> Trained:
 def train(dataset: str, run: RunConfig = RunConfig()) -> Trained:
     """Train and evaluate on a published dataset.
 
-    `dataset` is the folder or URI of a published dataset, or a Hub `repo@revision`. Training for a dataset whose
-    content was trained on before, with the same configuration, re-uses what is there.
+    What was trained before on the same content, with the same configuration, is re-used: an event that comes twice
+    trains once.
+
+    Args:
+        dataset: Published dataset: its folder or URI, or a Hub repo@revision.
+        run: Model, adapter, training and evaluation; what concerns the making of the dataset is not used.
     """
+    name_run(f"train {short_name(run.model.base)} @ {short_name(dataset)}")
     return refine(run, dataset_at(dataset))

@@ -48,7 +48,7 @@ class SplitConfig(Config):
         1.0, ge=0, description="A language x source, or one of its features, may be this many families over its quota"
     )
     pages_per_family: int = Field(400, ge=1, description="More pages of one family are rejected")
-    seed: int = 0
+    seed: int = Field(0, description="Decides in which order families are dealt")
 
 
 class PublishConfig(Config):
@@ -84,7 +84,7 @@ class Endpoint(Config):
     name: str = Field("", description="In tables; empty: the model's name")
     url: str = Field(description="Base URL, such as http://127.0.0.1:8000/v1")
     model: str = Field(description="The model's name at the endpoint")
-    prompt: str = ModelConfig().prompt
+    prompt: str = Field(ModelConfig().prompt, description="What is said beside each page")
     max_new_tokens: int = Field(4096, ge=8, description="Longest answer, in tokens")
     key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the key, if one is needed")
     parallel: int = Field(8, ge=1, description="Requests at once")
@@ -105,7 +105,7 @@ class HubModel(Config):
     name: str = Field("", description="In tables; empty: the kind")
     model: str = Field("", description="Hub name or folder; empty: the one its authors publish")
     max_new_tokens: int = Field(4096, ge=8, description="Longest answer, in tokens")
-    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    dtype: Literal["float32", "bfloat16"] = Field("bfloat16", description="In which the weights are loaded")
 
 
 System = Annotated[Checkpoint | Endpoint | Ocr | HubModel, Field(discriminator="kind")]
@@ -122,7 +122,7 @@ class EvaluateConfig(Config):
     bench_pages: int = Field(0, ge=0, description="Read at most so many pages of olmOCR-bench; 0: all")
     checker_seconds: int = Field(4 * 3600, ge=1, description="olmOCR's checker is stopped after so long")
     resamples: int = Field(10_000, ge=100, description="Bootstrap resamples, over families")
-    seed: int = 0
+    seed: int = Field(0, description="Decides which held-out pages are read, and the resamples")
 
 
 class RunConfig(Config):

@@ -140,7 +140,7 @@ class RenderConfig(Config):
     seconds_per_document: int = Field(60, ge=1, description="A document that takes longer is rejected")
     keep_pdf: bool = Field(False, description="Also keep the PDF of each document")
     scan: ScanConfig = Field(ScanConfig(), description="Pages that look scanned")
-    seed: int = 0
+    seed: int = Field(0, description="Decides, with the document, which style is drawn")
 
     @model_validator(mode="after")
     def _whole_page(self) -> Self:

@@ -23,7 +23,7 @@ class ModelConfig(Config):
     )
     prompt: str = Field("Convert to Markdown.", description="The same bytes in training, rollouts and evaluation")
     max_new_tokens: int = Field(160, ge=8, description="Longest answer, in tokens")
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    dtype: Literal["float32", "bfloat16"] = Field("float32", description="In which the weights are loaded")
     load: Literal["full", "4bit"] = Field(
         "full", description="4bit: the base's layers as nf4 (QLoRA), a quarter of the memory of bfloat16"
     )
@@ -44,37 +44,37 @@ class PagesConfig(Config):
 class LoraConfig(Config):
     """The adapter."""
 
-    r: int = Field(32, ge=1)
-    alpha: int = Field(64, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
+    r: int = Field(32, ge=1, le=1024, description="Rank of the matrices that are added")
+    alpha: int = Field(64, ge=1, description="What is added counts alpha / r times")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Share of the adapter's inputs left out at random in training")
     vision: bool = Field(True, description="Adapt the vision layers too")
 
 
 class SftConfig(Config):
     """Supervised warm-up."""
 
-    steps: int = Field(100, ge=0)
-    batch: int = Field(8, ge=1)
+    steps: int = Field(100, ge=0, description="Steps of the optimiser; 0: the adapter is left as it is made")
+    batch: int = Field(8, ge=1, description="Pages per step")
     micro_batch: int = Field(0, ge=0, description="Pages on the device at once, to save memory; 0: the whole batch")
-    learning_rate: float = Field(2e-3, gt=0)
+    learning_rate: float = Field(2e-3, gt=0, description="The highest; it climbs to it, then falls along a cosine")
     recompute: Recompute = "auto"
     save_steps: int = Field(
         25, ge=1, description="A checkpoint every so many steps; a killed run resumes from the last"
     )
-    seed: int = 0
+    seed: int = Field(0, description="Decides which pages come when, and how the adapter starts")
 
 
 class GrpoConfig(Config):
     """Refinement of the same adapter by group-relative policy optimisation."""
 
-    steps: int = Field(60, ge=0)
+    steps: int = Field(60, ge=0, description="Steps of the optimiser; 0: the adapter is passed on as it is")
     prompts: int = Field(8, ge=1, description="Different pages per step")
     generations: int = Field(4, ge=2, description="Answers per page: the group")
     micro_batch: int = Field(
         0, ge=0, description="Answers in a gradient's forward pass, to save memory; 0: all at once"
     )
-    learning_rate: float = Field(1e-4, gt=0)
-    temperature: float = Field(0.5, gt=0)
+    learning_rate: float = Field(1e-4, gt=0, description="The highest; it climbs to it, then falls in a line")
+    temperature: float = Field(0.5, gt=0, description="Of sampling: the higher, the more the answers to a page differ")
     beta: float = Field(0.0, ge=0, description="Weight of the KL term")
     loss_type: Literal["dapo", "dr_grpo", "bnpo", "grpo"] = Field("dapo", description="How token losses are averaged")
     weights: str | dict[str, float] = Field("v2", description="Reward preset, or part -> weight")
@@ -85,8 +85,10 @@ class GrpoConfig(Config):
         description="Before the first step, see whether there is anything to learn from; strict: stop where not",
     )
     probe_prompts: int = Field(16, ge=2, le=64, description="Pages of the probe")
-    save_steps: int = Field(10, ge=1)
-    seed: int = 0
+    save_steps: int = Field(
+        10, ge=1, description="A checkpoint every so many steps; a killed run resumes from the last"
+    )
+    seed: int = Field(0, description="Decides which pages come when, and what is sampled")
 
 
 class CostConfig(Config):

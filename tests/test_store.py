@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 import uuid
 from pathlib import Path
@@ -210,24 +206,6 @@ def test_a_stage_that_broke_off_is_run_again(home: Path) -> None:
     assert not stage(Settings()).reused
     assert stage(Settings()).reused
     assert count.runs == 2
-
-
-def test_a_stage_killed_midway_is_run_again(home: Path) -> None:
-    program = (
-        "import os, signal, sys\n"
-        "from test_store import Counter, Settings\n"
-        "from tasks.stage import Stage\n"
-        "class Kill(Counter):\n"
-        "    def __call__(self, folder, config, *inputs, **neutral):\n"
-        "        folder.write('half', b'x')\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "Stage('demo', 1, Kill())(Settings())\n"
-    )
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])}
-    assert subprocess.run([sys.executable, "-c", program], env=env, check=False).returncode == -signal.SIGKILL
-    count = Counter()
-    ref = Stage("demo", 1, count)(Settings())
-    assert (count.runs, ref.reused) == (1, False)
 
 
 def test_all_that_decides_the_content_is_in_the_digest() -> None:

@@ -29,10 +29,10 @@ ORIGINALS = pa.schema([(f.name, pa.binary() if f.name == "raw" else pa.string())
 FILE = "originals.parquet"
 
 
-def fetcher_for(config: CollectConfig) -> Fetcher:
-    """What every source of a run asks through; answers are kept in the store."""
+def fetcher_for(config: CollectConfig, anew: bool = False) -> Fetcher:
+    """What every source of a run asks through; answers are kept in the store. `anew`: see `Fetcher`."""
     cache = Cache(Folder(home()) / "answers")
-    return Fetcher(config.contact, cache, config.mirrors, patience=config.patience)
+    return Fetcher(config.contact, cache, config.mirrors, patience=config.patience, anew=anew)
 
 
 def ready_sources(config: CollectConfig) -> dict[str, Source]:

@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.collect.benchmark import benchmark_digest
 from tasks.collect.intake import Intake
-from tasks.collect.snapshot import read_snapshot, snapshot_source, take_snapshots
+from tasks.collect.snapshot import fetcher_for, read_snapshot, snapshot_source, take_snapshots
 from tasks.config import CollectConfig
 from tasks.records import Reason, StageRef, digest
 from tasks.stage import Counts, Stage
@@ -45,10 +45,16 @@ def _environment(config: CollectConfig) -> str:
 ASKING = ("sources", "folder", "catalogue", "required", "contact", "mirrors", "patience")
 collect_stage = Stage("collect", 5, _collect, _environment, ignore=(*ASKING, "benchmark"))
 
-_take = task(name="snapshot", cache_policy=NO_CACHE)(take_snapshots)
+
+@task(name="snapshot", cache_policy=NO_CACHE)
+def _take(config: CollectConfig, anew: bool) -> list[StageRef]:
+    return take_snapshots(config, fetcher_for(config, anew))
+
+
 _clean = collect_stage.task(retries=1, retry_delay_seconds=5)
 
 
-def collect(config: CollectConfig) -> StageRef:
-    """What the sources hold now, and the documents in it: two Prefect tasks."""
-    return _clean(config, *_take(config))
+def collect(config: CollectConfig, anew: bool = False) -> StageRef:
+    """What the sources hold now, and the documents in it: two Prefect tasks. `anew`: ask for all of it again, also for
+    what was had before and has not changed."""
+    return _clean(config, *_take(config, anew))

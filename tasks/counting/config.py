@@ -24,13 +24,13 @@ class Checkpoint(Config):
     """A base that was not made here."""
 
     model: str = Field(description="A local folder, or a Hub name such as Qwen/Qwen2-VL-2B-Instruct")
-    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    dtype: Literal["float32", "bfloat16"] = Field("bfloat16", description="In which the weights are loaded")
 
 
 class ImagesConfig(Config):
     """The scenes, in two domains. Policies train on the domain "in" alone."""
 
-    look: Look = "flat"
+    look: Look = Field("flat", description="How the objects are drawn")
     size: int = Field(SIZE, ge=32, le=1024, description="Width and height of an image in px")
     counts: tuple[int, int] = Field(COUNTS, description="Fewest and most objects in an image, uniformly drawn")
     train: int = Field(2000, ge=1, description="Training images, from which the steps of GRPO draw")
@@ -68,11 +68,11 @@ class Cell(NamedTuple):
 class Block(Config):
     """A product of lists: all its arms have the same number of updates, and see the same images in the same order."""
 
-    base: Choices[str]
-    prompt: Choices[PromptName] = ("plain",)
-    guidance: Choices[str] = (NONE, ALL_WRONG)
+    base: Choices[str] = Field(description="Which of the study's bases")
+    prompt: Choices[PromptName] = Field(("plain",), description="How they are asked, in training too")
+    guidance: Choices[str] = Field((NONE, ALL_WRONG), description="Which of the study's kinds of guidance")
     learning_rate: Choices[Annotated[float, Field(gt=0)]] = (1e-5,)
-    seed: Choices[Annotated[int, Field(ge=0)]] = (0, 1, 2)
+    seed: Choices[Annotated[int, Field(ge=0)]] = Field((0, 1, 2), description="A training for each")
     steps: int = Field(ge=1, description="Rollout batches; each gives `train.epochs` updates")
 
     def cells(self) -> list[Cell]:
@@ -86,7 +86,9 @@ class StudyConfig(Config):
     why: str = Field("", description="What this study is for")
     processes: Annotated[int, Field(ge=1, description="Cells at once, a thread each. Never changes a result")] = 2
     cpu_hours: float = Field(6, gt=0, description="A grid that would take longer is refused")
-    bases: dict[str, BaseConfig | Checkpoint] = Field({"hard": BaseConfig(name="hard")}, min_length=1)
+    bases: dict[str, BaseConfig | Checkpoint] = Field(
+        {"hard": BaseConfig(name="hard")}, min_length=1, description="By name: made here, or a model that is there"
+    )
     guidance: dict[str, GuidanceConfig] = Field(
         {NONE: GuidanceConfig(mode="none"), ALL_WRONG: GuidanceConfig(mode="all_wrong")},
         description="By name; 'none' and 'all_wrong' are what the claims are judged on",
@@ -97,7 +99,10 @@ class StudyConfig(Config):
     )
     images: ImagesConfig = ImagesConfig()
     batch: int = Field(100, ge=1, description="Images asked about at once")
-    grid: tuple[Block, ...] = (Block(base=("hard",), steps=350),)
+    grid: tuple[Block, ...] = Field(
+        (Block(base=("hard",), steps=350),),
+        description="What is trained: of each block, every combination of its lists",
+    )
     level: float = Field(0.9, gt=0, lt=1, description="Accuracy whose first step is compared")
     window: int = Field(20, ge=1, description="Steps over which that accuracy is a mean")
 

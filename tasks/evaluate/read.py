@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from tasks.config import Checkpoint, ReadRun, RunConfig, System
 from tasks.evaluate.page_set import PageInput, has_pdfs, read_inputs
 from tasks.evaluate.systems import Reading, open_reader, versions
 from tasks.model.load import FAMILIES, trained_families
+from tasks.progress import Progress
 from tasks.records import StageError, StageRef, UsageError, digest
 from tasks.stage import Counts, Stage
 from tasks.store import Folder, finished, stage_at
@@ -150,9 +150,6 @@ def _kept(parts: Folder) -> list[dict[str, Any]]:
 def _ask(
     parts: Folder, config: ReadRun, pages: StageRef, adapter: Path | None, done: int, count: int
 ) -> list[dict[str, Any]]:
-    from rich.console import Console
-    from rich.progress import Progress
-
     rows: list[dict[str, Any]] = []
     reader = open_reader(config.reader, adapter)
     if reader.needs_pdf and not has_pdfs(pages):
@@ -160,13 +157,12 @@ def _ask(
             f"{config.system} reads PDFs, and no page of {pages.uri} has one; build the dataset with --keep-pdf"
         )
     inputs = read_inputs(pages, done)
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(f"{config.system} reads {count} pages", total=count, completed=done)
+    with Progress("read", f"{config.system} reads {count} pages", count, done) as progress:
         while batch := list(islice(inputs, reader.batch)):
             part = [_row(page, reading) for page, reading in zip(batch, reader.read(batch), strict=True)]
             parts.write_table(f"{done + len(rows):08d}.parquet", pa.Table.from_pylist(part, _SCHEMA))
             rows += part
-            bar.update(task, advance=len(part))
+            progress.advance(len(part))
     if done + len(rows) != count:
         raise StageError(f"{pages.uri}: {done + len(rows)} pages where {count} were counted; make the page set again")
     return rows

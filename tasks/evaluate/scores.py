@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from tasks.evaluate.metrics import facts_of, page_scores
 from tasks.evaluate.page_set import SetPage
 from tasks.evaluate.systems.reader import Reading
 from tasks.evaluate.table import build_table, flat_metrics
+from tasks.processes import end_with_parent
+from tasks.progress import Progress
 from tasks.records import StageError, StageRef
 from tasks.store import Folder, finished
 
@@ -93,14 +94,13 @@ def score_all(
     pages: Sequence[SetPage], answers: Sequence[Sequence[Reading]], workers: int = 0
 ) -> list[list[dict[str, float | None]]]:
     """Scores of each read's answers, in the order of reads and pages. A page's facts are mined once for all reads."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     jobs = [(page, [given[i] for given in answers]) for i, page in enumerate(pages)]
     processes = min(workers or len(os.sched_getaffinity(0)), len(pages))
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
-        scored = _scored(jobs, 1 if len(pages) * len(answers) < _ALONE else processes)
-        by_page = list(bar.track(scored, total=len(pages), description=f"scoring {len(pages)} pages"))
+    by_page = []
+    with Progress("score", f"scoring {len(pages)} pages", len(pages)) as progress:
+        for scored in _scored(jobs, 1 if len(pages) * len(answers) < _ALONE else processes):
+            by_page.append(scored)
+            progress.advance()
     return [[row[number] for row in by_page] for number in range(len(answers))]
 
 
@@ -111,7 +111,7 @@ def _scored(
         yield from map(_score_page, jobs)
         return
     # spawn: threads of other libraries may hold locks that a fork would keep
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), end_with_parent) as pool:
         yield from pool.map(_score_page, jobs, chunksize=4)
 
 

@@ -17,6 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from tasks.processes import end_with_parent
 from tasks.records import Document, Reason, Reject, StageError
 from tasks.render.cache import PageFile
 from tasks.render_config import RenderConfig
@@ -43,6 +44,7 @@ def _alarm(_: int, __: FrameType | None) -> None:
 
 
 def _start_worker() -> None:
+    end_with_parent()
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     limit = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))

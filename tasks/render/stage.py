@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import socket
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,11 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from rich.console import Console
-from rich.progress import track
 
 from tasks.collect.clean import cut
 from tasks.features import features
+from tasks.progress import Progress
 from tasks.records import Document, Page, Reason, Reject, StageError, StageRef, digest
 from tasks.render.cache import PageFile, drawn_by, page_files, undrawn
 from tasks.render.pool import dismiss, draw_all
@@ -81,10 +79,11 @@ def _chosen(config: RenderConfig, documents: StageRef) -> list[Document]:
 
 def _batch(documents: list[Document]) -> StageRef:
     key = digest("batch", *(repr(d) for d in documents))
-    folder = Folder(home()) / "batches" / key
+    folder, counts = Folder(home()) / "batches" / key, {"documents": len(documents)}
     if finished(folder) is None:
         write_documents(folder, documents)
-    return finish(folder, key, {"documents": len(documents)})
+        return finish(folder, key, counts)
+    return StageRef(folder.uri, key, counts, reused=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +106,12 @@ def draw_batch(config: RenderConfig, batch: StageRef, name: str = "", *, workers
     before = {d.doc_id for d in documents if files[d.doc_id].refused(d.doc_id)}
     worth = 1 + sum(len(d.markdown) for d in documents) // WORTH
     processes = min(workers or os.cpu_count() or 1, worth)
-    drawn = track(
-        draw_all([(d, files[d.doc_id]) for d in documents], config, processes),
-        f"draw {name}",
-        len(documents),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-    )
-    rejects = {d.doc_id: reject for d, reject in drawn if reject}
+    rejects: dict[str, Reject] = {}
+    with Progress("draw", f"draw {name}".strip(), len(documents)) as progress:
+        for document, reject in draw_all([(d, files[d.doc_id]) for d in documents], config, processes):
+            progress.advance()
+            if reject:
+                rejects[document.doc_id] = reject
     _check(sorted(rejects.keys() - before), BATCH, rejects)
     for doc_id, reject in rejects.items():
         files[doc_id].refuse(reject)

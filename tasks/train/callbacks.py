@@ -6,16 +6,15 @@ from __future__ import annotations
 import logging
 import math
 import shutil
-import sys
 import time
 from collections import deque
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from transformers import TrainerCallback
 
+from tasks.progress import Progress
 from tasks.store import Folder
 from tasks.train.adapter import gradient_norms
 from tasks.train.checkpoints import push_checkpoint
@@ -96,27 +95,20 @@ class Warn(TrainerCallback):
 
 
 class Bar(TrainerCallback):
-    """A progress bar with the newest value of `shown`, on a terminal only."""
+    """Shows how far training is, with the newest value of `shown`."""
 
     def __init__(self, name: str, shown: str) -> None:
         self.name, self.shown = name, shown
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[value]}"),
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
-        )
+        self.opened = ExitStack()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.task = self.progress.add_task(self.name, total=state.max_steps, completed=state.global_step, value="")
-        self.progress.start()
+        progress = Progress(self.name, f"{self.name}, steps", state.max_steps, state.global_step)
+        self.progress, self.step = self.opened.enter_context(progress), state.global_step
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         if isinstance(value := (logs or {}).get(self.shown), float):
-            self.progress.update(self.task, completed=state.global_step, value=f"{self.shown} {value:.3f}")
+            self.progress.advance(state.global_step - self.step, f"{self.shown} {value:.3f}")
+            self.step = state.global_step
 
     def close(self) -> None:
-        self.progress.stop()
+        self.opened.close()

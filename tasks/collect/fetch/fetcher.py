@@ -87,7 +87,7 @@ class Fetcher:
     `contact` is who runs this, as an address or URL. `mirrors` maps a host to the base URL that answers for it.
     An answer may take `seconds`. A request is sent at most `tries` times, and a host is given up when faults have cost
     `patience` seconds since its last answer. What could not be had again but was kept is used as it was, and counted
-    in `stale`.
+    in `stale`; `anew`: it serves for nothing else, so everything is asked for again, whole.
     """
 
     contact: str
@@ -96,6 +96,7 @@ class Fetcher:
     patience: float = 600
     tries: int = 5
     seconds: float = 60
+    anew: bool = False
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     calls: Counter[str] = field(default_factory=Counter)
@@ -134,10 +135,10 @@ class Fetcher:
         """The whole answer to a GET: a success or a redirect. Raises FetchError for everything else."""
         with self._lock:
             kept = self.cache.get(request) if self.cache else None
-            if kept and manners.fixed.search(str(request.url)):
+            if kept and not self.anew and manners.fixed.search(str(request.url)):
                 return kept
             try:
-                return self._persist(request, manners, kept)
+                return self._persist(request, manners, None if self.anew else kept)
             except FetchError as e:
                 if e.gone or not kept:
                     raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,27 @@ def publish_artifacts(report: StageRef, evaluation: StageRef, name: str = "evalu
     run or task run that calls. `name`: lower-case letters, digits and dashes; a later run's take the place of an
     earlier run's, which stay in their history.
     """
-    from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+    from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
     table = Folder(evaluation.uri).read_json("table.json")
-    link = report_link(report)
     create_markdown_artifact(as_markdown(table), key=f"{name}-verdict", description="What the evaluation found")
     create_table_artifact(means_table(table), key=f"{name}-means", description="Mean and 95 % interval of each system")
-    create_link_artifact(link, link_text="Report", key=f"{name}-report", description="The whole report, one HTML file")
+    link_report(report, f"{name}-report")
+
+
+def link_report(report: StageRef, key: str) -> None:
+    """Create the link artifact `key` to a finished report."""
+    from prefect.artifacts import create_link_artifact
+
+    link = report_link(report)
+    create_link_artifact(link, link_text="Report", key=key, description="The whole report, one HTML file")
 
 
 def report_link(report: StageRef) -> str:
-    """URL of the report's HTML; of a local store that of the file."""
+    """URL of the report's HTML: below RECTO_REPORTS_URL where `make serve` says so, else that of the file."""
     path = f"{report.uri.rstrip('/')}/{REPORT}"
+    if served := os.environ.get("RECTO_REPORTS_URL"):
+        return "/".join((served, *path.rsplit("/", 3)[1:]))
     return path if "://" in path else Path(path).absolute().as_uri()
 
 

@@ -95,7 +95,7 @@ def gather(config: RunConfig, stages: Sequence[StageRef]) -> Content:
         page_set=page_set,
         views=views,
         pages=_pages(by_name),
-        logs={name: _log(by_name[name][-1]) for name in ("sft", "grpo") if by_name[name]},
+        logs={name: read_log(by_name[name][-1]) for name in ("sft", "grpo") if by_name[name]},
         stages=rows,
         health={name: _health(Folder(by_name[name][-1].uri)) for name in ("sft", "grpo") if by_name[name]},
         official=[Folder(ref.uri).read_json("olmocr.json") for ref in by_name["olmocr-check"]],
@@ -123,7 +123,8 @@ def _pages(stages: Mapping[str, Sequence[StageRef]]) -> list[Pages]:
     return found
 
 
-def _log(ref: StageRef) -> list[dict[str, Any]]:
+def read_log(ref: StageRef) -> list[dict[str, Any]]:
+    """A row a step of a finished training stage; none where it took no step."""
     lines = Folder(ref.uri).read("log.jsonl").decode().splitlines()
     return [row for line in lines if line.strip() and "step" in (row := json.loads(line))]
 

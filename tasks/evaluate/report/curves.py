@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from markupsafe import Markup
 
 from tasks.evaluate.metrics import METRICS
 from tasks.evaluate.report.plots import curve, curves
+from tasks.html.svg import ACCENT
 from tasks.scoring import PRESETS
 
 Log = Sequence[Mapping[str, Any]]
@@ -47,6 +49,25 @@ def training_curves(logs: Mapping[str, Log]) -> list[tuple[str, list[tuple[str, 
         for stage in ("sft", "grpo")
         if (plots := [(caption, Markup(svg)) for owner, caption, svg in drawn if owner == stage and svg])
     ]
+
+
+def training_image(logs: Mapping[str, Log]) -> bytes | None:
+    """SFT's loss and GRPO's mean reward by step, as a PNG; None where neither was logged."""
+    from matplotlib.figure import Figure
+
+    wanted = (("sft", "loss", "SFT: loss"), ("grpo", "reward", "GRPO: mean reward"))
+    points = {title: [(r["step"], r[key]) for r in logs.get(stage, ()) if key in r] for stage, key, title in wanted}
+    drawn = {title: line for title, line in points.items() if line}
+    if not drawn:
+        return None
+    figure = Figure(figsize=(4.0 * len(drawn), 2.6), dpi=110, layout="constrained")
+    for axes, (title, line) in zip(figure.subplots(1, len(drawn), squeeze=False)[0], drawn.items(), strict=True):
+        axes.plot(*zip(*line, strict=True), color=ACCENT, linewidth=1.2)
+        axes.set(title=title, xlabel="step")
+        axes.grid(alpha=0.3)
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()
 
 
 def _norms(log: Log) -> dict[str, str]:
