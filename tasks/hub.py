@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 from tasks.records import StageError, TransportError, UsageError
+from tasks.secret import secret
 from tasks.stage import is_transport
 
 if TYPE_CHECKING:
@@ -109,11 +110,12 @@ def hub_task(name: str, call: Callable[Given, Result]) -> Task[Given, Result]:
 
 
 def client() -> HfApi:
-    """The Hub's client, at HF_ENDPOINT and with the token of HF_TOKEN or `hf auth login`."""
+    """The Hub's client, at HF_ENDPOINT and with the token of HF_TOKEN, of the Secret block `hf-token` or of
+    `hf auth login`."""
     from huggingface_hub import HfApi
 
     _set_up()
-    return HfApi()
+    return HfApi(token=secret("HF_TOKEN") or None)
 
 
 @cache

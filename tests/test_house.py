@@ -23,6 +23,7 @@ BASE = frozenset(
         "store",
         "markdown",
         "progress",
+        "secret",
         "stage",
         "features",
         "processes",

@@ -18,8 +18,8 @@ from tasks.collect.fetch import Fetcher, Manners
 from tasks.collect.fetch.answers import is_json
 from tasks.collect.fetch.cache import RETRIEVED
 from tasks.collect.fetch.requests_adapter import Adapter
-from tasks.collect.secret import secret
 from tasks.collect.source import understood
+from tasks.secret import secret
 
 TOKEN = "GITHUB_TOKEN"
 _NAMED_BY_CONTENT = re.compile(r"/git/(blobs|trees)/([0-9a-f]{40})\b")

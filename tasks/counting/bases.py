@@ -55,7 +55,7 @@ class CounterConfig(Config):
     batch: int = Field(24, ge=1, description="Images in a step")
     direct_steps: int = Field(160, ge=0, description="Steps on the direct prompt alone")
     mixed_steps: int = Field(540, ge=0, description="Steps on all prompts in turn")
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(1e-3, gt=0, description="The highest")
     seed: int = Field(0, description="Of weights, images and batches")
 
 
@@ -85,11 +85,11 @@ class BaseConfig(Config):
     Greedy counts of all but `weak` are right: there GRPO chooses among answers, and does not teach seeing.
     """
 
-    name: BaseName = "hard"
+    name: BaseName = Field("hard", description="Which habits it has")
     counter: CounterConfig = CounterConfig()
     batch: int = Field(24, ge=1, description="Images in a step")
     steps: int | None = Field(None, ge=0, description="Steps that give the base its habits; None: the recipe's")
-    learning_rate: float = Field(6e-4, gt=0)
+    learning_rate: float = Field(6e-4, gt=0, description="The highest")
     seed: int = Field(0, description="Of the batches that give it its habits")
 
 

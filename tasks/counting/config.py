@@ -71,7 +71,7 @@ class Block(Config):
     base: Choices[str] = Field(description="Which of the study's bases")
     prompt: Choices[PromptName] = Field(("plain",), description="How they are asked, in training too")
     guidance: Choices[str] = Field((NONE, ALL_WRONG), description="Which of the study's kinds of guidance")
-    learning_rate: Choices[Annotated[float, Field(gt=0)]] = (1e-5,)
+    learning_rate: Choices[Annotated[float, Field(gt=0)]] = Field((1e-5,), description="Of GRPO")
     seed: Choices[Annotated[int, Field(ge=0)]] = Field((0, 1, 2), description="A training for each")
     steps: int = Field(ge=1, description="Rollout batches; each gives `train.epochs` updates")
 

@@ -124,6 +124,15 @@ def test_an_outage_uses_what_was_had_before(world: World) -> None:
     assert fetcher.stale.keys() == set(world.config.mirrors)
 
 
+def test_a_full_rebuild_asks_for_everything_again_and_keeps_what_it_cannot_have(world: World) -> None:
+    found, asked = world.collect(), world.calls()
+    assert world.collect(replace(world.fetcher(), anew=True)) == found
+    assert world.calls() == 2 * asked
+    for service in world.services.values():
+        service.faults.always(Fault(kind="reset"))
+    assert world.collect(replace(world.fetcher(), anew=True)) == found
+
+
 def test_a_source_that_is_down_is_a_gap_unless_it_is_required(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.services["wikipedia"].faults.always(Fault(503))
     repositories, _, _, english_articles, japanese, *_ = take_snapshots(world.config, world.fetcher())

@@ -1,113 +1,201 @@
-"""On a real Prefect server: the deployments deploy, and a run goes through a process worker."""
+"""`make serve`, used as an operator would: schedules, the start form, what a rebuild triggers, and what it may not."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import subprocess
-import sys
-import time
+import shutil
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from flow_documents import write_documents
+from served import PROJECT, Served, serve, wait_until
 
-PROJECT = Path(__file__).parents[2]
-PREFECT = str(Path(sys.executable).with_name("prefect"))
-
-
-def prefect(env: dict[str, str], *arguments: str) -> str:
-    done = subprocess.run(
-        [PREFECT, "--no-prompt", *arguments],
-        env=env,
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+pytestmark = pytest.mark.timeout(900)
+TINY: dict[str, Any] = {
+    "workers": 1,
+    "split": {"test_pages": 8},
+    "small": {
+        "width": 256,
+        "height": 96,
+        "dpi": 96,
+        "font_sizes": [14],
+        "margins": [4, 8],
+        "fonts_en": ["Liberation Sans"],
+        "links": "text",
+        "look": "plain",
+        "scan": {"share": 0},
+        "languages": ["en"],
+    },
+    "render": {"width": 640, "height": 400, "look": "plain", "scan": {"share": 0}, "languages": ["en"]},
+    "model": {"max_new_tokens": 24},
+    "pages": {"max_label_chars": 120},
+    "sft": {"steps": 1, "batch": 2},
+    "grpo": {"steps": 1, "prompts": 2, "generations": 2, "probe": "off"},
+    "evaluate": {"pages": 2, "batch": 2, "resamples": 100},
+}
 
 
 @pytest.fixture(scope="module")
-def deployed(prefect_server: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    env = {**prefect_server, "RECTO_HOME": str(tmp_path_factory.mktemp("home"))}
-    for pool in ("cpu", "gpu"):
-        prefect(env, "work-pool", "create", pool, "--type", "process")
-    prefect(env, "deploy", "--all")
-    return env
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("served")
+    with serve(folder) as running:
+        write_documents(folder / "first", 3)
+        for name in ("dataset-rebuild", "train", "evaluate"):
+            running.by_default(name, {"run": of(folder / "first")})
+        yield running
 
 
-async def _with_client(env: dict[str, str], use: Any) -> Any:
-    from prefect.client.orchestration import PrefectClient
-
-    async with PrefectClient(env["PREFECT_API_URL"]) as client:
-        return await use(client)
+def of(source: Path, **more: Any) -> dict[str, Any]:
+    """The smallest run, on the documents of a folder."""
+    return {**TINY, "collect": {"sources": ["folder"], "folder": str(source)}, **more}
 
 
-def ask(env: dict[str, str], use: Any) -> Any:
-    return asyncio.run(_with_client(env, use))
+def manifests(served: Served, stage: str) -> dict[Path, int]:
+    """The finished folders of a stage, and when each was finished."""
+    return {p: p.stat().st_mtime_ns for p in (served.home / stage).glob("*/manifest.json")}
 
 
-def test_the_four_deployments_show_typed_parameters(deployed: dict[str, str]) -> None:
-    deployments = {d.name: d for d in ask(deployed, lambda client: client.read_deployments())}
+def test_the_four_deployments_show_typed_parameters_with_help(served: Served) -> None:
+    deployments = {d["name"]: d for d in served.post("/deployments/filter", {})}
     assert set(deployments) == {"dataset-rebuild", "train", "evaluate", "counting-study"}
-    assert [s.active for s in deployments["dataset-rebuild"].schedules] == [True]
-    schema = json.dumps(deployments["train"].parameter_openapi_schema)
-    assert "Reward preset" in schema
-    assert '"maximum": 600' in schema
-    automations = ask(deployed, lambda client: client.read_automations())
-    assert [a.trigger.expect for a in automations] == [{"dataset.published"}]
+    schedules = {s["slug"]: s for s in deployments["dataset-rebuild"]["schedules"]}
+    assert {slug: s["active"] for slug, s in schedules.items()} == {"weekly": True, "monthly-full": False}
+    assert schedules["monthly-full"]["parameters"] == {"full": True}
+    assert all("recto" in d["tags"] and d["description"] for d in deployments.values())
+    for name, deployment in deployments.items():
+        schema = deployment["parameter_openapi_schema"]
+        assert all("description" in parameter for parameter in schema["properties"].values() if "$ref" not in parameter)
+        for model, described in schema["definitions"].items():
+            helpless = {k for k, v in described["properties"].items() if not {"description", "$ref", "const"} & set(v)}
+            assert helpless <= {"kind"}, (name, model, helpless)
+    assert '"maximum": 600' in json.dumps(deployments["train"]["parameter_openapi_schema"])
 
 
-def test_a_rebuild_through_a_process_worker(deployed: dict[str, str], tmp_path: Path) -> None:
-    source = write_documents(tmp_path / "source", 3)
-    out = tmp_path / "out"
-    parameters = {"run": {"collect": {"sources": ["folder"], "folder": str(source)}, "workers": 1}, "out": str(out)}
+def test_a_second_bootstrap_changes_nothing(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    async def start(client: Any) -> Any:
-        deployment = await client.read_deployment_by_name("dataset-rebuild/dataset-rebuild")
-        return await client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
+    from infra.bootstrap import bootstrap
 
-    run = ask(deployed, start)
-    command = [PREFECT, "worker", "start", "--pool", "cpu", "--type", "process", "--run-once"]
-    with open(tmp_path / "worker.log", "wb") as log:
-        worker = subprocess.Popen(
-            command, env=deployed, cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
-        try:
-            state = _wait(deployed, run.id, tmp_path / "worker.log")
-        finally:
-            os.killpg(worker.pid, 15)
-            worker.wait(30)
-    assert state == "COMPLETED", (tmp_path / "worker.log").read_text()[-3000:]
-    manifest = json.loads((out / "manifest.json").read_text())
-    assert manifest["counts"]["train"] + manifest["counts"]["test"] > 0
-    assert (Path(deployed["RECTO_HOME"]) / "publish" / manifest["published"] / "content.json").exists()
+    monkeypatch.setenv("GITHUB_TOKEN", "ghp_never_shown")
+    with temporary_settings({PREFECT_API_URL: f"{served.ui}/api"}):
+        first, second = list(bootstrap()), list(bootstrap())
+    assert first == second
+    assert [line.partition(": ")[2] for line in first[:3]] == ["is there"] * 3
+    assert "ghp_never_shown" not in "".join(first)
 
 
-def _wait(env: dict[str, str], run_id: Any, log: Path, seconds: float = 240) -> str:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        state = ask(env, lambda client: client.read_flow_run(run_id)).state
-        if state is not None and state.is_final():
-            return str(state.type.value)
-        time.sleep(1)
-    raise AssertionError(f"the run did not end: {log.read_text()[-3000:]}")
+def test_a_scheduled_rebuild_fires_and_what_it_published_is_trained_on(served: Served) -> None:
+    rebuild = served.deployment("dataset-rebuild")["id"]
+    soon = {"interval": 86_400, "anchor_date": (datetime.now(UTC) + timedelta(seconds=8)).isoformat()}
+    (made,) = served.post(f"/deployments/{rebuild}/schedules", [{"schedule": soon, "active": True}])
+    (due,) = wait_until(
+        lambda: served.runs("dataset-rebuild", "PENDING", "RUNNING", "COMPLETED"),
+        f"the schedule fires\n{served.said()}",
+    )
+    httpx.delete(f"{served.ui}/api/deployments/{rebuild}/schedules/{made['id']}").raise_for_status()
+    done = served.completed(due["id"])
+    assert (done["auto_scheduled"], done["name"]) == (True, "dataset-rebuild recto-pages")
+    (event,) = served.published()
+    (run,) = served.trained(1)
+    assert run["parameters"]["dataset"] == event["dataset"]
+    key = event["dataset"].rsplit("/", 1)[1]
+    assert run["name"] == f"train tiny @ {key[:7]}"
+    (checkpoint,) = (served.home / "grpo").glob("*/checkpoint.json")
+    assert json.loads(checkpoint.read_text())["dataset_digest"] == event["digest"]
+    table = {row["pages of"]: row for row in json.loads(served.artifacts(due["id"])["dataset-pages"])}
+    assert table["all"]["pages"] == table["en x folder"]["pages"] > 0
+    shown = served.artifacts(run["id"])
+    assert shown["training-curves"].startswith("data:image/png;base64,")
+    assert {key: shown[key] for key in ("progress-sft", "progress-grpo")} == {"progress-sft": 100, "progress-grpo": 100}
+    link = shown["evaluation-report"].partition("(")[2].rstrip(")")
+    assert link.startswith(served.reports)
+    assert "<html" in httpx.get(link).text[:400]
+    assert link.removeprefix(served.reports) in httpx.get(served.reports).text
+    stolen = [f"{served.reports}/prefect/prefect.db", f"{served.reports}/report/../prefect/prefect.db"]
+    assert [httpx.get(url).status_code for url in stolen] == [404, 404]
 
 
-def test_wrong_parameters_are_refused_before_a_run_exists(deployed: dict[str, str]) -> None:
-    from prefect.exceptions import PrefectHTTPStatusError
+def test_a_rebuild_that_changes_nothing_trains_nothing(served: Served) -> None:
+    served.completed(served.start("dataset-rebuild"))
+    assert len(served.published()) == 1
+    assert len(served.runs("train")) == 1
 
-    async def start(client: Any) -> Any:
-        deployment = await client.read_deployment_by_name("dataset-rebuild/dataset-rebuild")
-        return await client.create_flow_run_from_deployment(deployment.id, parameters={"run": {"render": {"dpi": 9}}})
 
-    with pytest.raises(PrefectHTTPStatusError, match=r"dpi|422|409"):
-        ask(deployed, start)
+def test_two_rebuilds_in_a_row_are_trained_on_one_at_a_time(served: Served, tmp_path: Path) -> None:
+    before = manifests(served, "sft")
+    second, third = write_documents(tmp_path / "second", 4), write_documents(tmp_path / "third", 5)
+    started = [
+        served.start("dataset-rebuild", run=of(folder, publish={"name": folder.name})) for folder in (second, third)
+    ]
+    rebuilt = [served.completed(run_id) for run_id in started]
+    assert [run["name"] for run in rebuilt] == ["dataset-rebuild second", "dataset-rebuild third"]
+    runs = served.trained(3)
+    assert {run["parameters"]["dataset"] for run in runs} == {event["dataset"] for event in served.published()}
+    for runs_of in (rebuilt, runs):
+        times = sorted((run["start_time"], run["end_time"]) for run in runs_of)
+        assert all(ended <= began for (_, ended), (began, _) in pairwise(times))
+    assert len(manifests(served, "sft").keys() - before.keys()) == 2
+
+
+def test_an_event_that_comes_twice_trains_once(served: Served) -> None:
+    before = {stage: manifests(served, stage) for stage in ("sft", "grpo", "read", "evaluate", "report")}
+    payload = served.published()[-1]
+    again = {
+        "occurred": datetime.now(UTC).isoformat(),
+        "event": "dataset.published",
+        "resource": {"prefect.resource.id": "recto.dataset.third", "prefect.resource.name": "third"},
+        "payload": payload,
+        "id": "0f0e0d0c-0b0a-4908-8706-050403020100",
+    }
+    served.post("/events", [again])
+    *_, run = served.trained(4)
+    assert run["parameters"]["dataset"] == payload["dataset"]
+    assert {stage: manifests(served, stage) for stage in before} == before
+
+
+def test_wrong_parameters_are_refused_and_the_answer_says_which(served: Served) -> None:
+    path = f"{served.ui}/api/deployments/{served.deployment('dataset-rebuild')['id']}/create_flow_run"
+    runs = len(served.runs("dataset-rebuild"))
+    for wrong, said in (
+        ({"render": {"dpi": 9}}, "9 is less than the minimum of 72"),
+        ({"render": {"dpy": 90}}, "dpy"),
+        ({"grpo": {"loss_type": "ppo"}}, "'ppo' is not one of ['dapo'"),
+    ):
+        answer = httpx.post(path, json={"parameters": {"run": wrong}})
+        assert answer.status_code in (409, 422), answer.text
+        assert said in answer.text
+    assert len(served.runs("dataset-rebuild")) == runs
+
+
+def test_the_form_starts_an_evaluation_whose_report_opens_from_its_page(served: Served, browser: Any) -> None:
+    page = browser.new_context(viewport={"width": 1200, "height": 900}).new_page()
+    page.set_default_timeout(90_000)
+    page.goto(f"{served.ui}/deployments")
+    page.get_by_role("link", name="evaluate").first.click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_text("Custom run").click()
+    page.get_by_label("dataset (Optional)").fill(served.published()[0]["dataset"])
+    page.get_by_label("Why (Optional)").fill("Asked for by hand")
+    page.get_by_role("button", name="Submit").click()
+    (run,) = wait_until(lambda: served.runs("evaluate"), "the form starts a run")
+    assert run["parameters"]["run"]["why"] == "Asked for by hand"
+    served.completed(run["id"])
+    page.goto(f"{served.ui}/deployments")
+    page.get_by_role("link", name="evaluate").first.click()
+    page.get_by_role("link", name="evaluate tiny on").click()
+    page.get_by_text("Completed", exact=True).first.wait_for()
+    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_role("link", name="evaluation-report").click()
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Report", exact=True).click()
+    assert opened.value.title() == "recto: Asked for by hand"
+    assert opened.value.url.startswith(served.reports)
 
 
 def test_the_deployments_run_what_the_demo_runs() -> None:
@@ -119,3 +207,13 @@ def test_the_deployments_run_what_the_demo_runs() -> None:
     for deployment in yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"]:
         if run := deployment.get("parameters", {}).get("run"):
             assert RunConfig.model_validate(run).model_dump(exclude={"why"}) == wanted, deployment["name"]
+
+
+def test_stopping_leaves_no_process(served: Served, tmp_path: Path) -> None:
+    run = served.start("dataset-rebuild", run=of(write_documents(tmp_path / "last", 8)))
+    wait_until(lambda: served.get(f"/flow_runs/{run}")["state_type"] == "RUNNING", "the run is under way")
+    assert len(served.processes()) > 4
+    served.process.send_signal(signal.SIGTERM)
+    assert served.process.wait(90) == 0, served.said()
+    assert served.processes() == []
+    shutil.rmtree(served.home)

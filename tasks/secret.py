@@ -6,7 +6,7 @@ import os
 
 
 def secret(variable: str) -> str:
-    """The value of an environment variable, else of the Secret block `github-token` for GITHUB_TOKEN, where a flow runs
+    """The value of an environment variable, else of a Secret block (`github-token` for GITHUB_TOKEN), where a flow runs
     that can load it; empty where there is neither."""
     if value := os.environ.get(variable, "").strip():
         return value
