@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from infra.gpu.check import check_gpu
 from infra.gpu.runpod import RunPod
 from tasks.records import StageError, UsageError
 
+PREFECT = str(Path(sys.executable).with_name("prefect"))
 LOOK_SECONDS = 15.0
 """Between two looks at the queue."""
 LEAVE_SECONDS = 60.0
@@ -83,12 +84,7 @@ def due(pool: str, ahead: timedelta) -> int:
         raise StageError(f"the Prefect API does not answer ({type(e).__name__}); is PREFECT_API_URL right?") from None
 
 
-def watch(
-    worker: subprocess.Popen[bytes],
-    settings: Settings,
-    due: Callable[[str, timedelta], int] = due,
-    sleep: Callable[[float], None] = time.sleep,
-) -> str:
+def watch(worker: subprocess.Popen[bytes], settings: Settings) -> str:
     """Wait until the worker has ended, has had nothing to do for long enough, or its time is up; says which.
 
     It has something to do while a run is its child, or one is due within the time that it may idle. An API that does
@@ -101,14 +97,14 @@ def watch(
             raise StageError(f"the worker ended with {worker.returncode}; what it said is above")
         if settings.until and now >= settings.until:
             return "its time is up"
-        if psutil.Process(worker.pid).children() or _due(due, settings):
+        if psutil.Process(worker.pid).children() or _due(settings):
             idle_since = now
         elif settings.idle and now - idle_since >= settings.idle:
             return f"no work for {settings.idle.total_seconds() / 60:g} minutes"
-        sleep(LOOK_SECONDS)
+        time.sleep(LOOK_SECONDS)
 
 
-def _due(due: Callable[[str, timedelta], int], settings: Settings) -> int:
+def _due(settings: Settings) -> int:
     if not settings.idle:
         return 0
     try:
@@ -140,8 +136,7 @@ def work(settings: Settings) -> None:
     """Check the GPU and the API, then work. Raises StageError or UsageError, one line each."""
     _say(check_gpu(settings.least_gib))
     due(settings.pool, settings.idle)
-    prefect = str(Path(sys.executable).with_name("prefect"))
-    command = [prefect, "worker", "start", "--pool", settings.pool, "--type", "process"]
+    command = [PREFECT, "worker", "start", "--pool", settings.pool, "--type", "process"]
     worker = subprocess.Popen(command, start_new_session=True)
     try:
         _say(f"{watch(worker, settings)}; the worker ends")
