@@ -39,6 +39,11 @@ counting: setup
 serve: setup
 	@exec .venv/bin/python -m infra.serve $(if $(GPU),--gpu) $(if $(PORT),--port $(PORT)) $(if $(REPORTS_PORT),--reports-port $(REPORTS_PORT))
 
+# requirements-gpu.lock is what the GPU image installs on top: what requirements.lock lacks, or has for some machines only
 lock: setup
-	@.venv/bin/uv pip compile pyproject.toml --extra dev --extra baselines --extra s3 --extra cluster --universal --python-version 3.11 --no-annotate --no-header \
-		--generate-hashes --no-emit-package torch --quiet -o requirements.lock
+	@.venv/bin/uv pip compile pyproject.toml --extra dev --extra baselines --extra s3 --extra cluster --extra server \
+		--universal --python-version 3.11 --no-annotate --no-header --generate-hashes --no-emit-package torch --no-emit-package triton --quiet \
+		-o requirements.lock
+	@.venv/bin/uv pip compile pyproject.toml --extra gpu --constraint requirements.lock --python-version 3.12 \
+		--python-platform x86_64-manylinux_2_28 --no-annotate --no-header --generate-hashes --no-emit-package torch --no-emit-package triton --quiet \
+		$$(sed -n 's/^\([a-z0-9._-]*\)==[^ ]* \\$$/--no-emit-package \1/p' requirements.lock) -o requirements-gpu.lock

@@ -108,6 +108,12 @@ def _parser() -> argparse.ArgumentParser:
     of.add_argument("--styles", action="store_true", help="only draw 24 pages side by side, to see what a run draws")
     of.add_argument("--audit", metavar="URI", help="only read pages of this dataset by OCR: which words are missed?")
     report.add_argument("--source-dir", metavar="DIR", help="with --styles: the documents that are drawn")
+    gpu = add("gpu", _gpu, "a GPU worker at RunPod, which goes by itself when there is no work")
+    gpu.add_argument(
+        "action",
+        choices=("up", "status", "ssh", "down"),
+        help="make the pod, tell what stands and costs, open a shell on it, remove it",
+    )
     return parser
 
 
@@ -278,6 +284,13 @@ def _counting(arguments: argparse.Namespace) -> None:
 
     quiet_tracebacks()
     _tell(counting_study(study).uri, arguments.out)
+
+
+def _gpu(arguments: argparse.Namespace) -> None:
+    from infra.gpu.pods import act
+    from tasks.config import RUNS
+
+    act(arguments.action, arguments.run or RUNS / "gpu" / "runpod.toml")
 
 
 if __name__ == "__main__":
