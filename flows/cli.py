@@ -75,10 +75,15 @@ def _parser() -> argparse.ArgumentParser:
     bootstrap = add("bootstrap", _bootstrap, "train the embedded tiny reader from nothing")
     bootstrap.add_argument("--out", metavar="DIR", required=True, help="where the model goes")
     bootstrap.add_argument("--work", metavar="DIR", help="checkpoint, log and pages (default: in --out)")
-    train = add("train", _train, "SFT, GRPO and evaluation on a published dataset")
+    train = add("train", _train, "SFT, GRPO and evaluation on a published dataset; or a grid of such trainings")
     train.add_argument(
-        "--dataset", metavar="URI", required=True, help="folder or URI of a dataset, or Hub repo@revision"
+        "--dataset",
+        metavar="URI",
+        help="folder or URI of a dataset, or Hub repo@revision; a grid without one builds that of its run",
     )
+    train.add_argument("--grid", metavar="FILE.toml", help="an ablation; the project's own is infra/runs/ablation.toml")
+    train.add_argument("--dry-run", action="store_true", help="only list the grid's cells and what each will cost")
+    train.add_argument("--out", metavar="DIR", help="where the report goes (default: in the store)")
     evaluate = add("evaluate", _evaluate, "systems read the same pages, and one report says how they compare")
     pages = evaluate.add_mutually_exclusive_group(required=True)
     pages.add_argument("--dataset", metavar="URI", help="its held-out pages: folder or URI, or Hub repo@revision")
@@ -217,6 +222,13 @@ def _bootstrap(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
+    if arguments.grid is not None:
+        _ablation(arguments)
+        return
+    if arguments.dry_run:
+        raise UsageError("--dry-run goes with --grid")
+    if arguments.dataset is None:
+        raise UsageError("name what to train on: --dataset; or a grid: --grid")
     run = _load(arguments)
     from tasks.dataset.publish import dataset_at
 
@@ -226,7 +238,29 @@ def _train(arguments: argparse.Namespace) -> None:
     quiet_tracebacks()
     done = train(arguments.dataset, run)
     print(f"sft: {done.sft.uri}\ngrpo: {done.grpo.uri}")
-    _tell(done.report.uri)
+    _tell(done.report.uri, arguments.out)
+
+
+def _ablation(arguments: argparse.Namespace) -> None:
+    if arguments.run is not None:
+        raise UsageError("a grid names its run itself; leave --run out")
+    from tasks.config import load_config
+    from tasks.evaluate.ablation.config import AblationConfig
+    from tasks.evaluate.ablation.grid import plan
+
+    study = load_config(arguments.grid, AblationConfig)
+    planned = plan(study)
+    if arguments.dry_run:
+        print(planned)
+        return
+    from tasks.dataset.publish import dataset_at
+
+    if arguments.dataset is not None:
+        dataset_at(arguments.dataset)
+    from flows.ablation import ablation
+
+    quiet_tracebacks()
+    _tell(ablation(study, arguments.dataset or "").uri, arguments.out)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
