@@ -76,11 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     bootstrap.add_argument("--out", metavar="DIR", required=True, help="where the model goes")
     bootstrap.add_argument("--work", metavar="DIR", help="checkpoint, log and pages (default: in --out)")
     train = add("train", _train, "SFT, GRPO and evaluation on a published dataset; or a grid of such trainings")
-    train.add_argument(
-        "--dataset",
-        metavar="URI",
-        help="folder or URI of a dataset, or Hub repo@revision; a grid without one builds that of its run",
-    )
+    train.add_argument("--dataset", metavar="URI", help="folder or URI, or Hub repo@revision; a grid can build its own")
     train.add_argument("--grid", metavar="FILE.toml", help="an ablation; the project's own is infra/runs/ablation.toml")
     train.add_argument("--dry-run", action="store_true", help="only list the grid's cells and what each will cost")
     train.add_argument("--out", metavar="DIR", help="where the report goes (default: in the store)")
@@ -225,10 +221,8 @@ def _train(arguments: argparse.Namespace) -> None:
     if arguments.grid is not None:
         _ablation(arguments)
         return
-    if arguments.dry_run:
-        raise UsageError("--dry-run goes with --grid")
-    if arguments.dataset is None:
-        raise UsageError("name what to train on: --dataset; or a grid: --grid")
+    if arguments.dataset is None or arguments.dry_run:
+        raise UsageError("name what to train on: --dataset; or a --grid, with which --dry-run goes")
     run = _load(arguments)
     from tasks.dataset.publish import dataset_at
 
@@ -253,10 +247,6 @@ def _ablation(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         print(planned)
         return
-    from tasks.dataset.publish import dataset_at
-
-    if arguments.dataset is not None:
-        dataset_at(arguments.dataset)
     from flows.ablation import ablation
 
     quiet_tracebacks()

@@ -91,8 +91,8 @@ def test_what_training_logged_decides_what_is_claimed_of_training() -> None:
     assert verdicts(results(logs={"alone": {"reward_std": 0.02}}), DIVERSE) == {"reproduced"}
     assert verdicts(results(logs={"alone": {"reward_std": 0.3}}), DIVERSE) == {"not reproduced"}
     assert verdicts(results(), DIVERSE) == {"no evidence"}
-    assert verdicts(results(logs=dict.fromkeys(BOTH, {"climb": 0.1})), CLIMBS) == {"reproduced"}
-    assert verdicts(results(logs=dict.fromkeys(BOTH, {"climb": -0.1})), CLIMBS) == {"not reproduced"}
+    assert verdicts(results(logs={arm: {"climb": 0.1} for arm in BOTH}), CLIMBS) == {"reproduced"}
+    assert verdicts(results(logs={arm: {"climb": -0.1} for arm in BOTH}), CLIMBS) == {"not reproduced"}
     assert verdicts(results(), CLIMBS) == {"no evidence"}
 
 
@@ -109,7 +109,7 @@ def test_arms_are_compared_by_their_settings_not_by_their_names() -> None:
     assert {n: len(c.findings) for n, c in found.items()} == {n: len(c.findings) for n, c in usual.items()}
     assert [f.where for f in usual[GUIDED].findings] == ["guided less grpo, composite reward (v2)"]
     assert [f.where for f in usual[DIVERSE].findings] == ["grpo less alone"]
-    assert [f.where for f in usual[V3].findings][0] == "v3 less grpo, edit similarity"
+    assert usual[V3].findings[0].where == "v3 less grpo, edit similarity"
 
 
 def test_what_the_grid_leaves_out_is_not_testable() -> None:

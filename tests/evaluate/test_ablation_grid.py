@@ -1,4 +1,4 @@
-"""An ablation's grid: which cells it names, how each is trained, what they cost, and that the project's own is whole."""
+"""An ablation's grid: its cells, how each is trained, what they cost, and that the project's own is whole."""
 
 from __future__ import annotations
 

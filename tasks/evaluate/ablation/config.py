@@ -103,7 +103,8 @@ class AblationConfig(Config):
     def untrained(self, seed: int) -> SftRun:
         """An adapter that changes nothing yet, for GRPO on the base."""
         run = self.run
-        return SftRun(model=run.model, pages=run.pages, lora=run.lora, sft=SftConfig(steps=0, seed=seed), cost=run.cost)
+        nothing = SftConfig.model_validate({**run.sft.model_dump(), **self.sft, "steps": 0, "seed": seed})
+        return SftRun(model=run.model, pages=run.pages, lora=run.lora, sft=nothing, cost=run.cost)
 
     def reading(self, arm: str, seed: int | None = None) -> ReadRun:
         """How an arm, or the base, is asked."""

@@ -130,28 +130,29 @@ def verdict_line(table: Table, before: str, after: str) -> str:
 
 
 def bought(table: Table, before: str, after: str, metric: str = "") -> str:
-    """What training a system further bought, or cost, in a sentence; of the headline unless a metric is named."""
+    """What training a system further bought, or cost, in a sentence without its period; of the headline unless a metric
+    is named."""
     metric = metric or table["headline"]
     row, a, b = difference_of(table, before, after, metric), system_name(before), system_name(after)
     a, label = within(a) if before == "base" else a, within(labels(table)[metric])
     found = f"{signed(row['difference'])} {interval(row, sign=True)}"
     match row["verdict"]:
         case _ if row["difference"] is None:
-            return f"{b}: {label} is measured on no page."
+            return f"{b}: {label} is measured on no page"
         case "better":
-            return f"{b} bought {label}: {found} over {a}, on {_where(row)}{_corrected(table, row)}."
+            return f"{b} bought {label}: {found} over {a}, on {_where(row)}"
         case "worse":
-            return f"{b} cost {label}: {found} against {a}, on {_where(row)}{_corrected(table, row)}."
+            return f"{b} cost {label}: {found} against {a}, on {_where(row)}"
         case _:
-            return f"{b}: no evidence of a change in {label} from {a}, {found}, on {_where(row)}."
+            return f"{b}: no evidence of a change in {label} from {a}, {found}, on {_where(row)}"
 
 
 def finding(table: Table, before: str, after: str) -> str:
     """The headline difference in a sentence, whatever its sign."""
-    if (before, after) in pairwise(training_line(table)):
-        return bought(table, before, after)
     metric = table["headline"]
     row = difference_of(table, before, after, metric)
+    if (before, after) in pairwise(training_line(table)):
+        return f"{bought(table, before, after)}{_corrected(table, row)}."
     what, label = _what(table, before, after), within(labels(table)[metric])
     if row["difference"] is None:
         return f"{what}: {label} is measured on no page."
@@ -254,7 +255,7 @@ def summary(table: Table) -> str:
     lines = _by_metric(table, metrics) if few else _by_system(table, metrics[:4])
     where = f"{plural(table['pages'], 'page', 'pages')}, {plural(table['families'], 'family', 'families')}"
     lines.append(f"{where}; 95 % intervals, families resampled; * the interval leaves zero out")
-    lines += [bought(table, *step) for step in pairwise(training_line(table))]
+    lines += [f"{bought(table, *step)}." for step in pairwise(training_line(table))]
     return "\n".join(lines)
 
 

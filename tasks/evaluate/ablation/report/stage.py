@@ -50,7 +50,7 @@ def render_report(results: Results, judged: Sequence[Claim]) -> str:
 def bought(results: Results) -> list[str]:
     """What each arm adds to what it goes on from, in a sentence each, whatever its sign."""
     steps = [(arm.after or BASE, arm.name) for arm in results.study.arms]
-    return [wording.bought(results.table, before, after, REWARD) for before, after in steps]
+    return [f"{wording.bought(results.table, before, after, REWARD)}." for before, after in steps]
 
 
 def _about(results: Results) -> str:
