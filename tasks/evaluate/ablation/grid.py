@@ -6,14 +6,15 @@ from tasks.evaluate.ablation.config import AblationConfig, Arm
 from tasks.records import UsageError
 from tasks.train_config import GrpoConfig, SftConfig
 
-# CPU seconds of one thread with the embedded reader on the demo's pages, measured on cells of infra/runs/ablation.toml
-SFT_STEP = 0.30
+# CPU seconds of one thread with the embedded reader on small pages, on a machine with nothing else to do; on one whose
+# cores were shared by five programs they were two and a half to three times as many
+SFT_STEP = 0.45
 """Of 8 pages."""
-GRPO_STEP = 2.2
+GRPO_STEP = 3.2
 """Of 8 pages with 4 answers each."""
-READ = 0.06
+READ = 0.05
 """A page."""
-START = 8.0
+START = 6.0
 """Of a stage: loading the model, and writing what it leaves."""
 TINY = "tiny"
 
