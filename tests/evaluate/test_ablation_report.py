@@ -47,7 +47,7 @@ def test_tables_are_whole(found: Results) -> None:
     assert list(full) == ["base", "alone", "grpo", "hot", "long"]
     assert full["base"][2] == "0.753 / 0.400 [0.390, 0.410]"
     fences = {row[0]: row[1] for row in made["Code fences"].rows}
-    assert fences["base"] == "40 %"
+    assert fences["base"] == "40 % [39, 41]"
     assert len(fences) == 1 + len(ARMS)
     opponents = {row[0]: row[1] for row in made["Each arm against its opponents"].rows}
     assert opponents["compute less grpo"] == "+0.080 [+0.070, +0.090]"

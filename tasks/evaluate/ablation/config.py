@@ -46,7 +46,9 @@ class AblationConfig(Config):
     """An ablation. Its pages, model, adapter and evaluation are those of a run."""
 
     why: str = Field("", description="What this ablation is for")
-    processes: Annotated[int, Field(ge=1, description="Cells at once, a thread each. Never changes a result")] = 2
+    processes: Annotated[
+        int, Field(ge=1, description="Cells at once, a thread each; 1 on a GPU. Never changes a result")
+    ] = 2
     cpu_hours: float = Field(1.5, gt=0, description="A grid that would take longer is refused")
     run: RunConfig = Field(
         RunConfig(), description="What all arms share: a run file, or the name of one of the project's own"

@@ -20,6 +20,14 @@ def mean(found: Interval) -> str:
     return f"{number(found.value)}{_ends(number(found.low), number(found.high), found)}"
 
 
+def percent(found: Interval) -> str:
+    """81 % [79, 83]"""
+    if found.value is None:
+        return "–"
+    low, high = (None if end is None else f"{100 * end:.0f}" for end in (found.low, found.high))
+    return f"{100 * found.value:.0f} %{_ends(low, high, found)}"
+
+
 def signed(found: Interval) -> str:
     """+0.041 [+0.012, +0.070]"""
     return f"{wording.signed(found.value)}{_ends(wording.signed(found.low), wording.signed(found.high), found)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tasks.evaluate.ablation.claims import COMPARED, REWARD
 from tasks.evaluate.ablation.config import BASE, Arm
 from tasks.evaluate.ablation.results import Results
-from tasks.evaluate.ablation.words import label, mean, number, signed
+from tasks.evaluate.ablation.words import label, mean, number, percent, signed
 from tasks.html.tables import Table
 from tasks.intervals import Interval
 from tasks.train_config import GrpoConfig
@@ -133,16 +133,16 @@ def _fences(results: Results) -> Table:
     names = [BASE, *(arm.name for arm in results.study.arms)]
     found = {name: results.mean(name, "code_count") for name in names}
     rows = [
-        (name, f"{100 * of.value:.0f} %", mean(of), mean(results.mean(name, "code_similarity")), str(of.n))
+        (name, percent(of), mean(results.mean(name, "code_similarity")), str(of.n))
         for name, of in found.items()
         if of.value is not None
     ]
     return Table(
         "Code fences",
-        ("Arm", "Fences found", "Fewer fences by more", "Similarity of the code", "Pages"),
+        ("Arm", "Fences found", "Similarity of the code", "Pages"),
         tuple(rows),
-        "Pages where the label or the answer has a fence, fewer of the two numbers by the more, so that an invented "
-        "fence counts as much as a missed one.",
+        "Mean over the pages where the label or the answer has a fence: the fewer of the two by the more, so that an "
+        "invented fence counts as much as a missed one.",
     )
 
 
