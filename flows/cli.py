@@ -78,10 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     bootstrap.add_argument(
         "--measure", action="store_true", help="only measure the reader in --out, and write its card"
     )
-    train = add("train", _train, "SFT, GRPO and evaluation on a published dataset")
-    train.add_argument(
-        "--dataset", metavar="URI", required=True, help="folder or URI of a dataset, or Hub repo@revision"
-    )
+    train = add("train", _train, "SFT, GRPO and evaluation on a published dataset; or a grid of such trainings")
+    train.add_argument("--dataset", metavar="URI", help="folder or URI, or Hub repo@revision; a grid can build its own")
+    train.add_argument("--grid", metavar="FILE.toml", help="an ablation; the project's own is infra/runs/ablation.toml")
+    train.add_argument("--dry-run", action="store_true", help="only list the grid's cells and what each will cost")
+    train.add_argument("--out", metavar="DIR", help="where the report goes (default: in the store)")
     evaluate = add("evaluate", _evaluate, "systems read the same pages, and one report says how they compare")
     pages = evaluate.add_mutually_exclusive_group(required=True)
     pages.add_argument("--dataset", metavar="URI", help="its held-out pages: folder or URI, or Hub repo@revision")
@@ -231,6 +232,11 @@ def _bootstrap(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
+    if arguments.grid is not None:
+        _ablation(arguments)
+        return
+    if arguments.dataset is None or arguments.dry_run:
+        raise UsageError("name what to train on: --dataset; or a --grid, with which --dry-run goes")
     run = _load(arguments)
     from tasks.dataset.publish import dataset_at
 
@@ -240,7 +246,25 @@ def _train(arguments: argparse.Namespace) -> None:
     quiet_tracebacks()
     done = train(arguments.dataset, run)
     print(f"sft: {done.sft.uri}\ngrpo: {done.grpo.uri}")
-    _tell(done.report.uri)
+    _tell(done.report.uri, arguments.out)
+
+
+def _ablation(arguments: argparse.Namespace) -> None:
+    if arguments.run is not None:
+        raise UsageError("a grid names its run itself; leave --run out")
+    from tasks.config import load_config
+    from tasks.evaluate.ablation.config import AblationConfig
+    from tasks.evaluate.ablation.grid import plan
+
+    study = load_config(arguments.grid, AblationConfig)
+    planned = plan(study)
+    if arguments.dry_run:
+        print(planned)
+        return
+    from flows.ablation import ablation
+
+    quiet_tracebacks()
+    _tell(ablation(study, arguments.dataset or "").uri, arguments.out)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

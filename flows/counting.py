@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from prefect import flow, get_run_logger
 
-from prefect import flow, get_client, get_run_logger
-from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
-
+from flows.side_by_side import side_by_side
 from tasks.counting.bases import BaseConfig, base_stage, counter_stage, make_base
 from tasks.counting.cell import CellRun, cell
 from tasks.counting.config import StudyConfig
@@ -42,18 +39,11 @@ def counting_study(study: StudyConfig = DEFAULTS) -> StageRef:
     }
     train = scenes(study.images.of("in", training=True))
     test = tuple(scenes(study.images.of(domain, training=False)) for domain in DOMAINS)
-    at_once: TaskRunner[Any] = ProcessPoolTaskRunner(max_workers=study.processes)
-    with temporary_settings({PREFECT_API_URL: _server()}):  # else each process would start a server of its own
+    with side_by_side(study.processes) as at_once:
         stages = _cells.with_options(task_runner=at_once)(study, bases, train, test)
     told = report(study, *stages)
     link_report(told, "counting-report")
     return told
-
-
-def _server() -> str:
-    """Where the Prefect server is that this flow talks to."""
-    with get_client(sync_client=True) as client:
-        return str(client.api_url)
 
 
 @flow(name="counting-cells")

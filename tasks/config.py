@@ -168,6 +168,7 @@ class HeldOutRun(Config):
     without: tuple[str, ...] = ()
     selection: PagesConfig = PagesConfig()
     pages: int = EvaluateConfig().pages
+    skip: int = Field(0, ge=0, description="The first so many of the choice are left out, such as those tuned on")
     seed: int = 0
 
 

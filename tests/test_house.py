@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.config import RUNS, RunConfig, load_run
+from tasks.config import RUNS, RunConfig, load_config, load_run
+from tasks.evaluate.ablation.config import AblationConfig
 from tasks.records import UsageError
 
 ROOT = Path(__file__).parents[1]
@@ -28,8 +29,10 @@ BASE = frozenset(
         "features",
         "processes",
         "guidance_config",
+        "intervals",
         "statistics",
         "train_config",
+        "verdicts",
     }
 )
 # a room may import from itself and from rooms further left; rooms of one rank know nothing of each other
@@ -116,7 +119,7 @@ def test_test_files_have_names_of_their_own() -> None:
 
 @pytest.mark.parametrize("path", sorted(RUNS.glob("*.toml")), ids=lambda p: p.name)
 def test_every_run_configuration_loads(path: Path) -> None:
-    run = load_run(path)
+    run = load_config(path, AblationConfig if path.name == "ablation.toml" else RunConfig)
     assert run.why, "a run says what it is for"
 
 

@@ -8,11 +8,14 @@ from typing import Literal
 
 from tasks.counting.config import ALL_WRONG, DECODINGS, NONE, Arm
 from tasks.counting.evaluation import Asked
-from tasks.counting.intervals import Interval, over_seeds
 from tasks.counting.prompts import PromptName
 from tasks.counting.results import Results, share
-from tasks.counting.verdicts import MARGIN, Claim, Finding, corrected, less, more, same, tested
 from tasks.counting.words import arm_name, percent, points, steps, times
+from tasks.intervals import Interval, over_seeds
+from tasks.verdicts import Claim, Finding, corrected, less, more, same, tested
+
+MARGIN = 0.05
+"""Accuracies that differ by less count as the same: 5 points."""
 
 
 def claims(results: Results) -> list[Claim]:
@@ -125,7 +128,7 @@ def _as_good(results: Results) -> Claim:
             found = results.change(slow, fast, "accuracy", "in", how)
             a, b = (percent(results.mean(arm, "accuracy", "in", how)) for arm in (slow, fast))
             numbers = f"without {a}, with {b}: {points(found)}"
-            findings.append(Finding(f"{arm_name(results, slow)} ({how})", same(found), numbers))
+            findings.append(Finding(f"{arm_name(results, slow)} ({how})", same(found, MARGIN), numbers))
     return Claim(
         "Both end at the same accuracy in the training domain",
         "93 % with and without injection",
@@ -219,7 +222,7 @@ def _strong_same(results: Results) -> Claim:
     for slow, fast in results.pairs("r1v"):
         for how in DECODINGS:
             found = results.change(slow, fast, "accuracy", "shifted", how)
-            findings.append(Finding(f"{arm_name(results, slow)} ({how})", same(found), points(found)))
+            findings.append(Finding(f"{arm_name(results, slow)} ({how})", same(found, MARGIN), points(found)))
     return Claim(
         "Under r1v injection does not change transfer",
         "+3 points, after different numbers of steps",

@@ -11,9 +11,9 @@ from typing import Any, Literal
 from tasks.counting.cell import read_log
 from tasks.counting.config import ALL_WRONG, NONE, Arm, Cell, Decoding, StudyConfig
 from tasks.counting.evaluation import Asked, Rates, read_rates
-from tasks.counting.intervals import Interval, over_seeds, paired, steps_to, times_as_long, wilson
 from tasks.counting.prompts import PromptName
 from tasks.counting.scenes import Domain
+from tasks.intervals import Interval, over_seeds, paired, steps_to, times_as_long, wilson
 from tasks.records import StageRef
 
 Measure = Literal["accuracy", "digit rate", "accuracy given a digit"]

@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple
 
 from tasks.counting.config import DECODINGS, Arm
 from tasks.counting.evaluation import Asked
-from tasks.counting.intervals import Interval
 from tasks.counting.prompts import PromptName
 from tasks.counting.results import Results, share
 from tasks.counting.words import arm_name, percent, points, times
+from tasks.intervals import Interval
 
 Advice = Literal["better", "worse", "no evidence", ""]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tasks.counting.config import ALL_WRONG, NONE, Arm
-from tasks.counting.intervals import Interval
 from tasks.counting.results import Results
+from tasks.intervals import Interval
 
 _GUIDANCE = {NONE: "no injection", ALL_WRONG: "injection"}
 

@@ -56,9 +56,11 @@ def spread(pages: Sequence[DatasetPage], limit: int, seed: int = 0) -> list[Data
 
 
 def _held_out(folder: Folder, config: HeldOutRun, dataset: StageRef) -> Counts:
-    """Write pages.parquet from the test pages of a published dataset."""
+    """Write pages.parquet from the test pages of a published dataset. Raises StageError where none is left."""
     unseen = unseen_pages(dataset, config)
-    chosen = spread(unseen, config.pages, config.seed)
+    chosen = spread(unseen, config.skip + config.pages, config.seed)[config.skip :]
+    if not chosen:
+        raise StageError(f"{dataset.uri}: {len(unseen)} held-out pages suit, and the first {config.skip} are left out")
     write_page_set(folder, _with_inputs(dataset, chosen))
     languages = Counter(page.language for page in chosen)
     return {

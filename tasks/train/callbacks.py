@@ -67,11 +67,13 @@ class WatchGradients(TrainerCallback):
 
 
 class Count(TrainerCallback):
-    """A step's tokens and seconds, in the log as tokens and step_time."""
+    """A step's tokens and seconds, in the log as tokens and step_time; and as cpu_time the CPU seconds of the process,
+    of all its threads, since the step before."""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         # SFT's trainer counts anew after a resume, GRPO's goes on from the checkpoint's count
         self.counted = state.num_input_tokens_seen
+        self.worked = time.process_time()
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.begun = time.monotonic()
@@ -83,6 +85,8 @@ class Count(TrainerCallback):
         counted = row.pop("num_tokens", self.counted)
         row["tokens"], self.counted = int(counted - self.counted), counted
         row.setdefault("step_time", round(time.monotonic() - self.begun, 4))
+        worked = time.process_time()
+        row["cpu_time"], self.worked = round(worked - self.worked, 4), worked
 
 
 class Warn(TrainerCallback):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tasks.records import StageRef
 from tasks.stage import Counts
+from tasks.store import Folder
 
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -30,7 +33,7 @@ class Meter:
             torch.cuda.reset_peak_memory_stats()
 
     def read(self, log: Sequence[Mapping[str, Any]], images: int, per_hour: float, resumed_at: int = 0) -> Counts:
-        """Counts for a manifest. Memory is in MB of 10^6 bytes.
+        """Counts for a manifest. Memory is in MB of 10^6 bytes; CPU seconds are those of the steps alone.
 
         `resumed_at`: of the log's steps up to this one another process took the time; their own times are added, its
         loading and its saving are not known.
@@ -43,6 +46,7 @@ class Meter:
             "tokens": sum(row.get("tokens", 0) for row in log),
             "images": images,
             "seconds": seconds,
+            "CPU seconds": round(sum(row.get("cpu_time", 0.0) for row in log), 1),
             "peak memory MB": round(peak_memory() / 1e6),
         }
         if torch.cuda.is_available():
@@ -50,6 +54,14 @@ class Meter:
         if per_hour:
             counts["cost"] = round(seconds / 3600 * per_hour, 4)
         return counts
+
+
+def seconds_of(stage: StageRef) -> float:
+    """Seconds that the updates of a finished training took: of the CPU, or where a GPU computed, by the clock."""
+    folder = Folder(stage.uri)
+    rows = [json.loads(line) for line in folder.read("log.jsonl").decode().splitlines()]
+    clock = "step_time" if "peak GPU memory MB" in folder.read_json("cost.json") else "cpu_time"
+    return sum(float(row.get(clock, 0.0)) for row in rows)
 
 
 def peak_memory() -> int:

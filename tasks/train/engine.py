@@ -32,14 +32,14 @@ def fresh_model(config: SftRun) -> Any:
     return add_adapter(load_model(model.base, model.dtype, trainable=True, load=model.load), config.lora, seed)
 
 
-def continued_model(config: GrpoRun, adapter: Path) -> Any:
+def continued_model(config: SftRun | GrpoRun, adapter: Path, seed: int) -> Any:
     """The base under a trained adapter in a local folder of the run's own, ready to train it on."""
     model = config.model
     if model.engine == "unsloth":
         settings = adapter / "adapter_config.json"
         named = json.loads(settings.read_text()) | {"base_model_name_or_path": resolve(model.base)}
         settings.write_text(json.dumps(named))  # unsloth loads the base that an adapter names, and knows no "tiny"
-        return _unsloth_model(model, str(adapter), None, config.grpo.seed)
+        return _unsloth_model(model, str(adapter), None, seed)
     return load_model(model.base, model.dtype, adapter, trainable=True, load=model.load)
 
 

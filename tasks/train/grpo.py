@@ -130,7 +130,7 @@ def _grpo(folder: Folder, config: GrpoRun, dataset: StageRef, sft: StageRef) -> 
     order = draw(pages, grpo.steps * grpo.prompts, "grpo", str(grpo.seed))
     probed = draw(pages, min(grpo.probe_prompts, len(pages)), "grpo", str(grpo.seed))
     images = read_images(dataset, [*order, *probed])
-    model = continued_model(config, scratch / "adapter")
+    model = continued_model(config, scratch / "adapter", grpo.seed)
     check_adapter(model, config.lora, layers(config.lora))
     trained = trainable_parameters(model)
     longest = check_context(model, processor, config.model.prompt, image_sizes(images), config.model.max_new_tokens)
@@ -156,5 +156,5 @@ def _grpo(folder: Folder, config: GrpoRun, dataset: StageRef, sft: StageRef) -> 
     }
 
 
-grpo_stage = Stage("grpo", 3, _grpo, environment, ignore=("cost",))
+grpo_stage = Stage("grpo", 4, _grpo, environment, ignore=("cost",))
 grpo = grpo_stage.task(retries=0, timeout_seconds=24 * 3600)

@@ -1,4 +1,4 @@
-"""Supervised warm-up: a fresh adapter learns to answer a page with its label."""
+"""Supervised warm-up: a fresh adapter, or one that was trained before, learns to answer a page with its label."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tasks.model.prompts import prompt_text
 from tasks.records import StageRef
 from tasks.stage import Counts, Stage
 from tasks.store import Folder
-from tasks.train.adapter import save_adapter
+from tasks.train.adapter import layers, save_adapter
 from tasks.train.checkpoints import scratch_folder
 from tasks.train.cost import Meter
-from tasks.train.engine import fresh_model
+from tasks.train.engine import continued_model, fresh_model
 from tasks.train.environment import environment
-from tasks.train.guards import answer_text, check_context, trainable_parameters
+from tasks.train.guards import answer_text, check_adapter, check_context, trainable_parameters
 from tasks.train.inputs import check_batch
 from tasks.train.pages import DatasetPage, draw, image_sizes, read_images, trainer_dataset
 from tasks.train.trainer import (
@@ -60,8 +60,11 @@ def make_trainer(config: SftRun, model: Any, processor: Any, rows: Any, scratch:
     return SFTTrainer(model=model, args=arguments, train_dataset=rows, processing_class=processor)
 
 
-def _sft(folder: Folder, config: SftRun, dataset: StageRef) -> Counts:
+def _sft(folder: Folder, config: SftRun, dataset: StageRef, *before: StageRef) -> Counts:
     """Train an adapter on the train pages; see `trainer.write_checkpoint` for what the folder holds.
+
+    After another stage its adapter goes on, on the pages that GRPO draws with this seed: the same ones in the same
+    order, so that the two can be compared.
 
     Raises StageError (see `guards`), and UsageError for a model that cannot be had.
     """
@@ -70,14 +73,18 @@ def _sft(folder: Folder, config: SftRun, dataset: StageRef) -> Counts:
     sft, base = config.sft, config.model.base
     processor = load_processor(base)
     pages, rejects = usable_pages("sft", config, dataset, processor.tokenizer, sft.batch)
-    order = draw(pages, max(1, sft.steps) * sft.batch, "sft", str(sft.seed))
+    order = draw(pages, max(1, sft.steps) * sft.batch, "grpo" if before else "sft", str(sft.seed))
     images = read_images(dataset, order)
-    model = fresh_model(config)
+    scratch = scratch_folder(folder, "sft")
+    for ref in before:
+        (Folder(ref.uri) / "adapter").pull(scratch / "adapter")
+    model = continued_model(config, scratch / "adapter", sft.seed) if before else fresh_model(config)
+    if before:
+        check_adapter(model, config.lora, layers(config.lora))
     trained = trainable_parameters(model)
     longest = check_context(model, processor, config.model.prompt, image_sizes(images), config.model.max_new_tokens)
     check_step(model, config, longest)
 
-    scratch = scratch_folder(folder, "sft")
     log, resumed_at = Fitted([], 0)
     if sft.steps:
         rows = make_rows(config, processor, images, order)
@@ -86,7 +93,7 @@ def _sft(folder: Folder, config: SftRun, dataset: StageRef) -> Counts:
         log, resumed_at = fit(trainer, folder, scratch, "sft", "loss")
     save_adapter(model, base, scratch / "adapter")
     cost = meter.read(log, sft.steps * sft.batch, config.cost.per_hour, resumed_at)
-    write_checkpoint(folder, scratch, sft_stage, config, dataset, log, rejects, images, cost)
+    write_checkpoint(folder, scratch, sft_stage, config, dataset, log, rejects, images, cost, *before)
     return {
         "steps": sft.steps,
         "trainable parameters": trained,
@@ -97,5 +104,5 @@ def _sft(folder: Folder, config: SftRun, dataset: StageRef) -> Counts:
     }
 
 
-sft_stage = Stage("sft", 3, _sft, environment, ignore=("cost",))
+sft_stage = Stage("sft", 4, _sft, environment, ignore=("cost",))
 sft = sft_stage.task(retries=0, timeout_seconds=24 * 3600)

@@ -175,13 +175,13 @@ def write_checkpoint(
     rejects: Sequence[Reject],
     pages: Iterable[DatasetPage],
     cost: Counts,
-    sft: StageRef | None = None,
+    before: StageRef | None = None,
 ) -> None:
     """Fill the stage folder from `scratch / "adapter"`, then drop what only a killed run needs.
 
     `families.json` names the families of all pages that the adapter was trained on, in the stage before too.
     """
-    seen = {page.family for page in pages} | (set(Folder(sft.uri).read_json(FAMILIES)) if sft else set())
+    seen = {page.family for page in pages} | (set(Folder(before.uri).read_json(FAMILIES)) if before else set())
     folder.write_json(FAMILIES, sorted(seen))
     (folder / "adapter").push(scratch / "adapter")
     folder.write("log.jsonl", "".join(json.dumps(row, sort_keys=True) + "\n" for row in log).encode())
@@ -197,7 +197,7 @@ def write_checkpoint(
             "base": config.model.base,
             "base_digest": base_digest(config.model.base),
             "dataset_digest": dataset.digest,
-            "sft_digest": sft.digest if sft else None,
+            "sft_digest": before.digest if before else None,
             "adapter_digest": file_digest(scratch / "adapter" / WEIGHTS),
             "precision": precision(),
             "versions": versions(config.model),

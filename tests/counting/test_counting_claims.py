@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from made_up_study import IMAGES, World, results, study
 
-from tasks.counting.claims import claims
+from tasks.counting.claims import MARGIN, claims
 from tasks.counting.evaluation import Asked
-from tasks.counting.intervals import Interval
 from tasks.counting.results import Results, Run
 from tasks.counting.tree import as_text, tree
-from tasks.counting.verdicts import VERDICTS, Claim, less, more, same
+from tasks.intervals import Interval
+from tasks.verdicts import VERDICTS, Claim, less, more, same
 
 SPEED, FASTER_R1V = "Injection speeds learning up", "Under r1v injection speeds up much less"
 TRANSFER, COUPLING = (
@@ -154,7 +154,7 @@ def test_correction_is_over_all_that_was_tested() -> None:
 )
 def test_the_tie_is_no_evidence(low: Any, high: Any, is_more: str, is_less: str, is_same: str) -> None:
     found = Interval(0.0, low, high, 3)
-    assert (more(found), less(found), same(found)) == (is_more, is_less, is_same)
+    assert (more(found), less(found), same(found, MARGIN)) == (is_more, is_less, is_same)
     assert {is_more, is_less, is_same} <= set(VERDICTS)
 
 

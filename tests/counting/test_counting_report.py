@@ -14,8 +14,9 @@ from made_up_study import World, results, study
 from tasks.counting.claims import claims
 from tasks.counting.report.figures import speed_ups
 from tasks.counting.report.stage import render_report, summary
-from tasks.counting.report.tables import claims_table, tables
+from tasks.counting.report.tables import tables
 from tasks.counting.results import Results
+from tasks.verdicts import claims_table
 
 EVIL = "</td><script>alert(1)</script>\x1b[31m\u202e|"
 
@@ -80,7 +81,7 @@ def test_a_study_without_cells_shows_its_bases() -> None:
 
 
 def test_tables_are_whole(found: Results) -> None:
-    made = {table.title: table for table in [claims_table(claims(found)), *tables(found)]}
+    made = {table.title: table for table in [claims_table(claims(found), "Claims"), *tables(found)]}
     assert len(made) == 9
     assert all(len(row) == len(table.heads) for table in made.values() for row in table.rows)
     article = made["The article's tables"]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -76,6 +77,7 @@ def run(store: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[StudyConfig],
     monkeypatch.setattr(flow, "evaluation", Now(evaluation_stage))
     monkeypatch.setattr(flow, "report", report_stage)
     monkeypatch.setattr(flow, "get_run_logger", lambda: logging.getLogger("study"))
+    monkeypatch.setattr(flow, "side_by_side", nullcontext)
     cells = flow._cells.fn
     monkeypatch.setattr(flow, "_cells", SimpleNamespace(with_options=lambda **_: cells))
     return flow.counting_study.fn

@@ -46,6 +46,17 @@ def test_held_out_pages_come_with_their_own_image(store: Path, tmp_path: Path) -
     assert [i.image for i in read_inputs(made)] == [images[p.doc_id, p.page_num] for p in chosen]
 
 
+def test_pages_that_settings_were_chosen_on_are_passed_over(store: Path, tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "d", rows(families=3, pages=4))
+    ids = [
+        [p.page_id for p in read_page_set(held_out_stage(HeldOutRun(pages=n, skip=skip), dataset))]
+        for n, skip in ((12, 0), (4, 0), (4, 4), (9, 9))
+    ]
+    assert ids[1:] == [ids[0][:4], ids[0][4:8], ids[0][9:]]
+    with pytest.raises(StageError, match="12 held-out pages suit, and the first 12 are left out"):
+        held_out_stage(HeldOutRun(skip=12), dataset)
+
+
 def test_no_page_to_judge_by_is_an_error_with_numbers_and_remedy(store: Path, tmp_path: Path) -> None:
     with pytest.raises(StageError, match=r"0 of 0 test pages.*build the dataset from more documents"):
         held_out_stage(HeldOutRun(), write_dataset(tmp_path / "empty", []))

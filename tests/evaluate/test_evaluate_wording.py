@@ -39,6 +39,8 @@ def test_summary_is_short_and_holds_what_each_step_adds() -> None:
     assert "+" in edit
     assert "−" in edit
     assert edit.count("*") == 2
+    assert [line.split(" composite")[0] for line in lines[-2:]] == ["SFT bought", "GRPO cost"]
+    assert lines[-1].endswith(" against SFT, on 4 pages of 4 families.")
 
 
 def test_many_systems_are_told_against_the_one_that_was_trained_last() -> None:
@@ -55,7 +57,7 @@ def test_many_systems_are_told_against_the_one_that_was_trained_last() -> None:
     }
     assert default_pair(table) == ("sft", "grpo")
     lines = summary(table).splitlines()
-    assert len(lines) == 8
+    assert len(lines) == 8 + 2
     assert max(map(len, lines)) <= 120
 
 
@@ -75,6 +77,9 @@ def test_words_of_a_verdict_follow_its_sign() -> None:
     turned = table_of(pages, {"other": [PLAIN] * 4, "ocr": ["Only a"] * 4})
     assert verdict_line(turned, "other", "ocr") == "ocr is worse than other"
     same = table_of(pages, {"base": [PLAIN] * 4, "sft": [PLAIN] * 4})
+    assert finding(same, "base", "sft").startswith(
+        "SFT: no evidence of a change in composite reward (v2) from base, 0.0"
+    )
     assert verdict_line(same, "base", "sft") == "No evidence of a difference between Base and SFT"
     one = [replace(page, family="a") for page in pages]
     assert "too few families" in verdict_line(table_of(one, {"base": ["x"] * 4, "sft": [PLAIN] * 4}), "base", "sft")

@@ -86,4 +86,4 @@ def log_of(ref: StageRef) -> list[dict[str, Any]]:
 
 
 def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{key: value for key, value in row.items() if key != "step_time"} for row in rows]
+    return [{key: value for key, value in row.items() if key not in ("step_time", "cpu_time")} for row in rows]

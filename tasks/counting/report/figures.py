@@ -11,11 +11,11 @@ from markupsafe import Markup
 
 from tasks.counting.config import ALL_WRONG, DECODINGS, NONE, Arm, Decoding
 from tasks.counting.evaluation import DOMAINS, Asked
-from tasks.counting.intervals import Interval
 from tasks.counting.prompts import PromptName
 from tasks.counting.results import DIGIT, RIGHT, Results, share
 from tasks.counting.words import arm_name, guidance_name
 from tasks.html.svg import ACCENT, AXIS, BETTER, INK, QUIET, WORSE, svg
+from tasks.intervals import Interval
 
 _CURVE, _WIDTH, _ROW = (3.7, 2.5), 4.4, 0.22  # inches
 _DOMAIN = {"in": "training domain", "shifted": "shifted domain"}

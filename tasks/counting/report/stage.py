@@ -11,15 +11,16 @@ from tasks.counting.claims import claims
 from tasks.counting.config import StudyConfig
 from tasks.counting.evaluation import Asked, Rates
 from tasks.counting.report import figures
-from tasks.counting.report.tables import Table, claims_table, tables
+from tasks.counting.report.tables import tables
 from tasks.counting.results import Results, gather
 from tasks.counting.tree import as_text, tree
-from tasks.counting.verdicts import Claim
 from tasks.html.frame import environment, inline
+from tasks.html.tables import Table
 from tasks.html.text import plural
 from tasks.records import StageRef
 from tasks.stage import Counts, Stage
 from tasks.store import Folder
+from tasks.verdicts import Claim, claims_table
 
 REPORT, SUMMARY, TABLES, RESULTS = "report.html", "summary.txt", "tables.md", "results.json"
 _HERE = Path(__file__).parent
@@ -30,7 +31,7 @@ def render_report(results: Results, judged: Sequence[Claim]) -> str:
     bytes; what models said is escaped."""
     return (
         environment(_HERE)
-        .get_template("study.html.j2")
+        .get_template("counting.html.j2")
         .render(
             title=results.study.why or "Counting study",
             about=_about(results),
@@ -38,11 +39,10 @@ def render_report(results: Results, judged: Sequence[Claim]) -> str:
             tree=tree(results),
             tables=tables(results),
             sections=_sections(results),
-            study=results.study,
             settings=_toml(results.study),
             limits=_limits(results),
             views=[],
-            **inline(None, _HERE / "study.css"),
+            **inline(None, _HERE / "counting.css"),
         )
     )
 
@@ -141,7 +141,7 @@ def _report(folder: Folder, study: StudyConfig, *stages: StageRef) -> Counts:
     judged = claims(results)
     html = render_report(results, judged).encode()
     folder.write(REPORT, html)
-    every: list[Table] = [claims_table(judged), *tables(results)]
+    every: list[Table] = [claims_table(judged, "Claims of the article"), *tables(results)]
     folder.write(TABLES, ("\n\n".join(table.markdown() for table in every) + "\n").encode())
     folder.write_json(RESULTS, _json(results, judged))
     folder.write(SUMMARY, f"{summary(results, judged)}\n".encode())

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 from tasks.counting.config import ALL_WRONG, DECODINGS, NONE, Arm, Decoding
 from tasks.counting.evaluation import DOMAINS, Asked
-from tasks.counting.intervals import over_seeds
 from tasks.counting.prompts import PromptName
 from tasks.counting.results import MEASURES, Results, share
-from tasks.counting.verdicts import Claim
 from tasks.counting.words import arm_name, guidance_name, percent, points, steps, times
-
-
-class Table(NamedTuple):
-    """A title, the heads of the columns, rows of as many cells, and what is said below."""
-
-    title: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-
-    def markdown(self) -> str:
-        lines = [self.heads, ("---",) * len(self.heads), *self.rows]
-        table = "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
-        return f"### {self.title}\n\n{table}\n\n{self.note}".strip()
+from tasks.html.tables import Table
+from tasks.intervals import over_seeds
 
 
 def tables(results: Results) -> list[Table]:
@@ -188,18 +171,4 @@ def _samples(results: Results) -> Table:
         ("Policy", "Prompt", "Seed", "Domain", "Most frequent sampled answers", "Clipped"),
         tuple(rows),
         "Of the test answers; clipped: not ended at the longest length.",
-    )
-
-
-def claims_table(judged: Sequence[Claim]) -> Table:
-    rows = tuple(
-        (claim.name, claim.article, f.where, f.verdict + " *" * f.holds, f.numbers)
-        for claim in judged
-        for f in claim.findings
-    )
-    return Table(
-        "Claims of the article",
-        ("Claim", "Article", "Where", "Verdict", "Here"),
-        rows,
-        "* also after Holm's correction for all findings.",
     )

@@ -82,7 +82,7 @@ def forest(table: Table, before: str, after: str) -> str:
         for r in table["differences"]
         if (r["from"], r["to"]) == (before, after) and r["metric"] in scores and r["difference"] is not None
     ]
-    return _intervals(bars, f"Differences from {system_name(before)} to {system_name(after)}", zero=True)
+    return intervals(bars, f"Differences from {system_name(before)} to {system_name(after)}", zero=True)
 
 
 def slice_forest(table: Table, before: str, after: str) -> str | None:
@@ -104,21 +104,23 @@ def slice_forest(table: Table, before: str, after: str) -> str | None:
             if r["dimension"] == dimension
         ]
     label = f"Differences from {system_name(before)} to {system_name(after)} by slice"
-    return _intervals(bars, label, zero=True) if bars else None
+    return intervals(bars, label, zero=True) if bars else None
 
 
 def standings(table: Table) -> str:
     """The headline mean of each system with its interval."""
     rows = [r for r in table["means"] if r["metric"] == table["headline"]]
     bars = [Bar(_short(system_name(r["system"])), r["mean"], r["low"], r["high"], ACCENT) for r in rows]
-    return _intervals(bars, f"{labels(table)[table['headline']]} of each system")
+    return intervals(bars, f"{labels(table)[table['headline']]} of each system")
 
 
 def _short(name: str) -> str:
     return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
-def _intervals(bars: Sequence[Bar], label: str, zero: bool = False) -> str:
+def intervals(bars: Sequence[Bar], label: str, zero: bool = False) -> str:
+    """Values with their intervals, one below the other; `zero`: beside the line of no difference."""
+
     def draw(axes: Any) -> None:
         if zero:
             axes.axvline(0, color=AXIS, linewidth=1)

@@ -129,10 +129,30 @@ def verdict_line(table: Table, before: str, after: str) -> str:
             return f"No evidence of a difference between {a} and {b}"
 
 
+def bought(table: Table, before: str, after: str, metric: str = "") -> str:
+    """What training a system further bought, or cost, in a sentence without its period; of the headline unless a metric
+    is named."""
+    metric = metric or table["headline"]
+    row, a, b = difference_of(table, before, after, metric), system_name(before), system_name(after)
+    a, label = within(a) if before == "base" else a, within(labels(table)[metric])
+    found = f"{signed(row['difference'])} {interval(row, sign=True)}"
+    match row["verdict"]:
+        case _ if row["difference"] is None:
+            return f"{b}: {label} is measured on no page"
+        case "better":
+            return f"{b} bought {label}: {found} over {a}, on {_where(row)}"
+        case "worse":
+            return f"{b} cost {label}: {found} against {a}, on {_where(row)}"
+        case _:
+            return f"{b}: no evidence of a change in {label} from {a}, {found}, on {_where(row)}"
+
+
 def finding(table: Table, before: str, after: str) -> str:
     """The headline difference in a sentence, whatever its sign."""
     metric = table["headline"]
     row = difference_of(table, before, after, metric)
+    if (before, after) in pairwise(training_line(table)):
+        return f"{bought(table, before, after)}{_corrected(table, row)}."
     what, label = _what(table, before, after), within(labels(table)[metric])
     if row["difference"] is None:
         return f"{what}: {label} is measured on no page."
@@ -150,10 +170,7 @@ def standing(table: Table, system: str) -> str:
 def _what(table: Table, before: str, after: str) -> str:
     line, a, b = training_line(table), system_name(before), system_name(after)
     a = within(a) if before == "base" else a
-    if before in line and after in line:
-        step = line.index(after) == line.index(before) + 1
-        return f"What {b} adds to {a}" if step else f"From {a} to {b}"
-    return f"{b} against {a}"
+    return f"From {a} to {b}" if before in line and after in line else f"{b} against {a}"
 
 
 def _where(row: Mapping[str, Any]) -> str:
@@ -231,13 +248,14 @@ def limits(table: Table) -> list[str]:
 
 
 def summary(table: Table) -> str:
-    """The table in about ten lines of plain text, for the terminal: means, then what each step adds; of more than
-    three systems a line each."""
+    """The table in about ten lines of plain text, for the terminal: means, then what each step adds, of the headline in
+    words too; of more than three systems a line each."""
     metrics = [m for m in _SUMMARY if m in labels(table)]
     few = len(table["systems"]) <= 3
     lines = _by_metric(table, metrics) if few else _by_system(table, metrics[:4])
     where = f"{plural(table['pages'], 'page', 'pages')}, {plural(table['families'], 'family', 'families')}"
     lines.append(f"{where}; 95 % intervals, families resampled; * the interval leaves zero out")
+    lines += [f"{bought(table, *step)}." for step in pairwise(training_line(table))]
     return "\n".join(lines)
 
 

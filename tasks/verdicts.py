@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from tasks.counting.intervals import Interval
+from tasks.html.tables import Table
+from tasks.intervals import Interval
 from tasks.statistics import holm
 
 Verdict = Literal["reproduced", "not reproduced", "no evidence", "not testable here"]
 VERDICTS: tuple[Verdict, ...] = ("reproduced", "not reproduced", "no evidence", "not testable here")
-MARGIN = 0.05
-"""Accuracies that differ by less count as the same: 5 points."""
 
 
 class Finding(NamedTuple):
@@ -60,13 +59,13 @@ def less(found: Interval) -> Verdict:
     return opposite.get(more(found), "no evidence")
 
 
-def same(found: Interval) -> Verdict:
-    """Whether a difference is smaller than MARGIN: only where the whole interval is."""
+def same(found: Interval, margin: float) -> Verdict:
+    """Whether a difference is smaller than `margin`: only where the whole interval is."""
     if found.low is None or found.high is None:
         return "no evidence"
-    if found.low > -MARGIN and found.high < MARGIN:
+    if found.low > -margin and found.high < margin:
         return "reproduced"
-    return "not reproduced" if found.low > MARGIN or found.high < -MARGIN else "no evidence"
+    return "not reproduced" if found.low > margin or found.high < -margin else "no evidence"
 
 
 def corrected(found: list[Claim]) -> list[Claim]:
@@ -84,3 +83,14 @@ def corrected(found: list[Claim]) -> list[Claim]:
 
 def tested(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(findings) or (Finding("everywhere", "not testable here", "No cell of this grid tests it."),)
+
+
+def claims_table(judged: Sequence[Claim], title: str) -> Table:
+    """A row a finding."""
+    rows = tuple(
+        (claim.name, claim.article, f.where, f.verdict + " *" * f.holds, f.numbers)
+        for claim in judged
+        for f in claim.findings
+    )
+    heads = ("Claim", "Article", "Where", "Verdict", "Here")
+    return Table(title, heads, rows, "* also after Holm's correction for all findings.")

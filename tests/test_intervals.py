@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tasks.counting.intervals import Interval, over_seeds, paired, steps_to, times_as_long, wilson
+from tasks.intervals import Interval, over_seeds, paired, steps_to, times_as_long, wilson
 
 
 def test_a_share_has_wilsons_interval() -> None:
