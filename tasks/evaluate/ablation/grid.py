@@ -7,7 +7,7 @@ from tasks.records import UsageError
 from tasks.train_config import GrpoConfig, SftConfig
 
 # CPU seconds of one thread with the embedded reader on the demo's pages, measured on the first updates of arms of
-# infra/runs/ablation.toml while eight other programs shared the two cores; a machine with nothing else to do takes fewer
+# infra/runs/ablation.toml while eight other programs shared the two cores; an idle machine takes fewer
 SFT_STEP = 1.2
 """Of 8 pages."""
 GRPO_STEP = 7.0
