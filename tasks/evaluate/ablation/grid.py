@@ -6,13 +6,13 @@ from tasks.evaluate.ablation.config import AblationConfig, Arm
 from tasks.records import UsageError
 from tasks.train_config import GrpoConfig, SftConfig
 
-# CPU seconds of one thread with the embedded reader on small pages, on a machine with nothing else to do; on one whose
-# cores were shared by five programs they were two and a half to three times as many
-SFT_STEP = 0.45
+# CPU seconds of one thread with the embedded reader on the demo's pages, measured on the first updates of arms of
+# infra/runs/ablation.toml while eight other programs shared the two cores; an idle machine takes fewer
+SFT_STEP = 1.2
 """Of 8 pages."""
-GRPO_STEP = 3.2
+GRPO_STEP = 7.0
 """Of 8 pages with 4 answers each."""
-READ = 0.05
+READ = 0.16
 """A page."""
 START = 6.0
 """Of a stage: loading the model, and writing what it leaves."""
