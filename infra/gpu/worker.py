@@ -13,18 +13,20 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import psutil
 
 from infra.gpu.check import check_gpu
 from infra.gpu.runpod import RunPod
 from tasks.records import StageError, UsageError
+
+Value = TypeVar("Value")
 
 PREFECT = str(Path(sys.executable).with_name("prefect"))
 LOOK_SECONDS = 15.0
@@ -51,17 +53,20 @@ class Settings:
         """Raises UsageError naming the variable that is missing or cannot be read."""
         if not environment.get("PREFECT_API_URL"):
             raise UsageError("PREFECT_API_URL is empty; name the Prefect API that gives this worker its work")
-        name = ""
-        try:
-            name = "RECTO_GPU_MEMORY"
-            least = float(environment.get(name) or 0)
-            name = "RECTO_IDLE_MINUTES"
-            idle = timedelta(minutes=float(environment.get(name) or 0))
-            name = "RECTO_UNTIL"
-            until = datetime.fromisoformat(environment[name]).astimezone(UTC) if environment.get(name) else None
-        except ValueError as e:
-            raise UsageError(f"{name}: {e}") from None
-        return cls(environment.get("RECTO_POOL") or "gpu", least, idle, until)
+        least, idle, until = (
+            _read(environment, "RECTO_GPU_MEMORY", float),
+            _read(environment, "RECTO_IDLE_MINUTES", float),
+            _read(environment, "RECTO_UNTIL", datetime.fromisoformat),
+        )
+        pool = environment.get("RECTO_POOL") or "gpu"
+        return cls(pool, least or 0, timedelta(minutes=idle or 0), until.astimezone(UTC) if until else None)
+
+
+def _read(environment: Mapping[str, str], name: str, parse: Callable[[str], Value]) -> Value | None:
+    try:
+        return parse(environment[name]) if environment.get(name) else None
+    except ValueError as e:
+        raise UsageError(f"{name}: {e}") from None
 
 
 def due(pool: str, ahead: timedelta) -> datetime | None:
@@ -93,7 +98,8 @@ def due(pool: str, ahead: timedelta) -> datetime | None:
 def work(settings: Settings) -> str:
     """Take what is due, until there was nothing for long enough or the time is up; says which.
 
-    A run that is due within the time that the machine may idle keeps it. An API that does not answer gives no work.
+    A run that is due within the time that the machine may idle keeps it. An API that does not answer gives no work, and
+    a worker that fails did none.
     """
     idle_since = datetime.now(UTC)
     while True:
@@ -101,11 +107,9 @@ def work(settings: Settings) -> str:
         if settings.until and now >= settings.until:
             return "its time is up"
         first = _due(settings)
-        if first:
-            if first <= now + PREFETCH:
-                take(settings)
+        if first and (first > now + PREFETCH or take(settings)):
             idle_since = datetime.now(UTC)
-        elif settings.idle and now - idle_since >= settings.idle:
+        elif settings.idle and datetime.now(UTC) - idle_since >= settings.idle:
             return f"no work for {settings.idle.total_seconds() / 60:g} minutes"
         time.sleep(LOOK_SECONDS)
 
@@ -118,11 +122,11 @@ def _due(settings: Settings) -> datetime | None:
         return None
 
 
-def take(settings: Settings) -> None:
-    """Take one run with a Prefect worker that lasts as long as the run; at the latest, until the time is up.
+def take(settings: Settings) -> bool:
+    """Take one run with a Prefect worker that lasts as long as the run, and at the latest until the time is up; whether
+    the worker could.
 
     A worker that stays might take the next run while it is being ended, and leave it pending for ever.
-    Raises StageError where the worker fails.
     """
     name = ["--name", socket.gethostname(), "--pool", settings.pool, "--type", "process"]
     worker = subprocess.Popen([PREFECT, "worker", "start", *name, "--limit", "1", "--run-once"], start_new_session=True)
@@ -136,7 +140,9 @@ def take(settings: Settings) -> None:
         raise
     else:
         if worker.returncode:
-            raise StageError(f"the Prefect worker ended with {worker.returncode}; what it said is above")
+            _say(f"the Prefect worker ended with {worker.returncode}; what it said is above")
+            return False
+    return True
 
 
 def _end(worker: subprocess.Popen[bytes]) -> None:

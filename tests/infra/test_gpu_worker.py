@@ -124,15 +124,26 @@ def test_a_run_that_is_under_way_is_ended_and_can_say_so(
     assert list(account.pods) == ([] if how == "until" else ["pod1"])
 
 
-def test_a_worker_that_fails_is_an_error_and_the_pod_goes_too(
-    pod: Path, account: RunPod, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+def test_a_worker_that_fails_is_said_and_did_no_work(
+    pod: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(worker, "due", Queue(None, 0))
+    monkeypatch.setattr(worker, "due", Queue(None, *[0] * 1000))
     play(pod, seconds=0, ends=3)
-    assert worker.main() == 1
+    assert worker.main() == 0
     said = capfd.readouterr().err
     assert "the Prefect worker ended with 3" in said
-    assert "this pod, and with it this log, goes in 0.003 minutes" in said
+    assert "no work for 0.003 minutes; it ends" in said
+
+
+def test_a_pod_that_cannot_work_says_why_and_goes_too(
+    pod: Path, account: RunPod, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(worker, "due", Queue(StageError("the Prefect API refuses PREFECT_API_AUTH_STRING")))
+    assert worker.main() == 1
+    assert capfd.readouterr().err.splitlines()[1:] == [
+        "recto gpu worker: the Prefect API refuses PREFECT_API_AUTH_STRING",
+        "recto gpu worker: this pod, and with it this log, goes in 0.003 minutes",
+    ]
     assert not account.pods
 
 
