@@ -1,5 +1,5 @@
-"""`python -m infra.gpu.worker`: what a GPU machine runs. It checks the GPU, starts a Prefect worker, and goes when
-there is no work or no money left; a pod at RunPod then removes itself.
+"""`python -m infra.gpu.worker`: what a GPU machine runs. It checks the GPU, starts a Prefect worker for each run that
+is due, and goes when there is no work or no money left; a pod at RunPod then removes itself.
 
 The environment says how: PREFECT_API_URL (and PREFECT_API_AUTH_STRING), RECTO_HOME, RECTO_POOL (gpu), RECTO_GPU_MEMORY
 (least GiB), RECTO_IDLE_MINUTES (0: never goes), RECTO_UNTIL (ISO time; empty: never).
@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import psutil
 
@@ -25,11 +26,15 @@ from infra.gpu.check import check_gpu
 from infra.gpu.runpod import RunPod
 from tasks.records import StageError, UsageError
 
+Value = TypeVar("Value")
+
 PREFECT = str(Path(sys.executable).with_name("prefect"))
 LOOK_SECONDS = 15.0
 """Between two looks at the queue."""
+PREFETCH = timedelta(seconds=10)
+"""A run is taken so long before it is due, as Prefect's worker does."""
 LEAVE_SECONDS = 60.0
-"""Runs that are stopped have so long to say so."""
+"""A run that is ended has so long to say so."""
 LINGER = timedelta(minutes=10)
 """A pod that could not work stands so long, where nothing else is said, for its log to be read."""
 
@@ -48,21 +53,25 @@ class Settings:
         """Raises UsageError naming the variable that is missing or cannot be read."""
         if not environment.get("PREFECT_API_URL"):
             raise UsageError("PREFECT_API_URL is empty; name the Prefect API that gives this worker its work")
-        name = ""
-        try:
-            name = "RECTO_GPU_MEMORY"
-            least = float(environment.get(name) or 0)
-            name = "RECTO_IDLE_MINUTES"
-            idle = timedelta(minutes=float(environment.get(name) or 0))
-            name = "RECTO_UNTIL"
-            until = datetime.fromisoformat(environment[name]).astimezone(UTC) if environment.get(name) else None
-        except ValueError as e:
-            raise UsageError(f"{name}: {e}") from None
-        return cls(environment.get("RECTO_POOL") or "gpu", least, idle, until)
+        least, idle, until = (
+            _read(environment, "RECTO_GPU_MEMORY", float),
+            _read(environment, "RECTO_IDLE_MINUTES", float),
+            _read(environment, "RECTO_UNTIL", datetime.fromisoformat),
+        )
+        pool = environment.get("RECTO_POOL") or "gpu"
+        return cls(pool, least or 0, timedelta(minutes=idle or 0), until.astimezone(UTC) if until else None)
 
 
-def due(pool: str, ahead: timedelta) -> int:
-    """How many runs a worker of the pool would be given from now until then; what is paused or over a limit is not.
+def _read(environment: Mapping[str, str], name: str, parse: Callable[[str], Value]) -> Value | None:
+    try:
+        return parse(environment[name]) if environment.get(name) else None
+    except ValueError as e:
+        raise UsageError(f"{name}: {e}") from None
+
+
+def due(pool: str, ahead: timedelta) -> datetime | None:
+    """When the first run is due that a worker of the pool would be given from now until then; what is paused or over a
+    limit is not.
 
     Raises StageError, in one line, where the API does not answer, refuses the password, or has no such pool.
     """
@@ -70,9 +79,10 @@ def due(pool: str, ahead: timedelta) -> int:
     from prefect import get_client
     from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
+    until = datetime.now(UTC) + ahead
     try:
         with get_client(sync_client=True) as client:
-            return len(client.get_scheduled_flow_runs_for_work_pool(pool, scheduled_before=datetime.now(UTC) + ahead))
+            found = client.get_scheduled_flow_runs_for_work_pool(pool, scheduled_before=until)
     except ObjectNotFound:
         raise StageError(f"the Prefect API has no work pool {pool}; `python -m infra.bootstrap` makes it") from None
     except PrefectHTTPStatusError as e:
@@ -82,68 +92,73 @@ def due(pool: str, ahead: timedelta) -> int:
         raise StageError(f"the Prefect API answers {code}") from None
     except (httpx.HTTPError, OSError, RuntimeError) as e:
         raise StageError(f"the Prefect API does not answer ({type(e).__name__}); is PREFECT_API_URL right?") from None
+    return min((answer.flow_run.next_scheduled_start_time or until for answer in found), default=None)
 
 
-def watch(worker: subprocess.Popen[bytes], settings: Settings) -> str:
-    """Wait until the worker has ended, has had nothing to do for long enough, or its time is up; says which.
+def work(settings: Settings) -> str:
+    """Take what is due, until there was nothing for long enough or the time is up; says which.
 
-    It has something to do while a run is its child, or one is due within the time that it may idle. An API that does
-    not answer gives no work.
+    A run that is due within the time that the machine may idle keeps it. An API that does not answer gives no work, and
+    a worker that fails did none.
     """
     idle_since = datetime.now(UTC)
     while True:
         now = datetime.now(UTC)
-        if worker.poll() is not None:
-            raise StageError(f"the worker ended with {worker.returncode}; what it said is above")
         if settings.until and now >= settings.until:
             return "its time is up"
-        if psutil.Process(worker.pid).children() or _due(settings):
-            idle_since = now
-        elif settings.idle and now - idle_since >= settings.idle:
+        first = _due(settings)
+        if first and (first > now + PREFETCH or take(settings)):
+            idle_since = datetime.now(UTC)
+        elif settings.idle and datetime.now(UTC) - idle_since >= settings.idle:
             return f"no work for {settings.idle.total_seconds() / 60:g} minutes"
         time.sleep(LOOK_SECONDS)
 
 
-def _due(settings: Settings) -> int:
-    if not settings.idle:
-        return 0
+def _due(settings: Settings) -> datetime | None:
     try:
-        return due(settings.pool, settings.idle)
+        return due(settings.pool, max(settings.idle, PREFETCH))
     except StageError as e:
         _say(str(e))
-        return 0
+        return None
 
 
-def end(worker: subprocess.Popen[bytes], until: datetime | None) -> None:
-    """End the worker: it takes nothing new, and finishes what it took, until the time is up. Then its runs are ended
-    too, with time to say that they crashed, and last whatever is left."""
-    worker.terminate()
+def take(settings: Settings) -> bool:
+    """Take one run with a Prefect worker that lasts as long as the run, and at the latest until the time is up; whether
+    the worker could.
+
+    A worker that stays might take the next run while it is being ended, and leave it pending for ever.
+    """
+    name = ["--name", socket.gethostname(), "--pool", settings.pool, "--type", "process"]
+    worker = subprocess.Popen([PREFECT, "worker", "start", *name, "--limit", "1", "--run-once"], start_new_session=True)
     try:
-        worker.wait(max((until - datetime.now(UTC)).total_seconds(), 0) if until else None)
-        return
+        left = settings.until - datetime.now(UTC) if settings.until else None
+        worker.wait(max(left.total_seconds(), 0) if left else None)
     except subprocess.TimeoutExpired:
-        pass
-    for run in psutil.Process(worker.pid).children():
-        run.terminate()
-    try:
-        worker.wait(LEAVE_SECONDS)
-    except subprocess.TimeoutExpired:
+        _end(worker)
+    except KeyboardInterrupt:
+        _end(worker)
+        raise
+    else:
+        if worker.returncode:
+            _say(f"the Prefect worker ended with {worker.returncode}; what it said is above")
+            return False
+    return True
+
+
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    """End the worker's run, which says that it crashed, or the worker does; signalled itself, the worker would end the
+    run without a word. Whatever is left after a while is killed."""
+    ended: set[int] = set()
+    last = time.monotonic() + LEAVE_SECONDS
+    while worker.poll() is None and time.monotonic() < last:
+        for run in psutil.Process(worker.pid).children():
+            if run.pid not in ended:
+                ended.add(run.pid)
+                run.terminate()
+        time.sleep(0.1)
+    if worker.poll() is None:
         os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
-
-
-def work(settings: Settings) -> None:
-    """Check the GPU and the API, then work. Raises StageError or UsageError, one line each."""
-    _say(check_gpu(settings.least_gib))
-    due(settings.pool, settings.idle)
-    command = [PREFECT, "worker", "start", "--pool", settings.pool, "--type", "process"]
-    worker = subprocess.Popen(command, start_new_session=True)
-    try:
-        _say(f"{watch(worker, settings)}; the worker ends")
-        end(worker, settings.until)
-    except KeyboardInterrupt:
-        end(worker, datetime.now(UTC))
-        raise
 
 
 def main() -> int:
@@ -154,7 +169,9 @@ def main() -> int:
         try:
             settings = Settings.of(os.environ)
             idle = settings.idle or LINGER
-            work(settings)
+            _say(check_gpu(settings.least_gib))
+            due(settings.pool, settings.idle)
+            _say(f"{work(settings)}; it ends")
         except (StageError, UsageError) as e:
             code = 2 if isinstance(e, UsageError) else 1
             _say(str(e))

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,15 +34,11 @@ class cuda:
     def get_device_properties(_): return device
     def is_bf16_supported(including_emulation): return device.major >= 8
 """
-# ends as Prefect's worker does: on the first signal it takes nothing new and waits for the run that it has
+# takes one run and ends with it, as `prefect worker start --run-once` does; a signal ends both without a word
 WORKER = """#!{python}
-import signal, subprocess, sys, time
-ending = []
-signal.signal(signal.SIGTERM, lambda *_: ending.append(1))
-run = subprocess.Popen({run!r})
-while run.poll() is None or not ending:
-    if run.poll() is not None and {ends}: sys.exit({ends})
-    time.sleep(0.01)
+import subprocess, sys
+subprocess.run({run!r})
+sys.exit({ends})
 """
 RUN = """
 import signal, sys, time, pathlib
@@ -58,7 +54,7 @@ def pod(account: RunPod, service: Service, tmp_path: Path, monkeypatch: pytest.M
     account.pods["pod1"] = {"id": "pod1", "name": "recto-gpu", "desiredStatus": "RUNNING", "costPerHr": 0.39}
     monkeypatch.setattr(worker, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(worker, "check_gpu", lambda gib: "NVIDIA A40")
-    monkeypatch.setattr(worker, "due", lambda pool, ahead: 0)
+    monkeypatch.setattr(worker, "due", Queue())
     monkeypatch.setattr(worker, "PREFECT", str(tmp_path / "prefect"))
     for name, value in {"RUNPOD_POD_ID": "pod1", "RECTO_IDLE_MINUTES": "0.003", "RECTO_UNTIL": ""}.items():
         monkeypatch.setenv(name, value)
@@ -67,68 +63,87 @@ def pod(account: RunPod, service: Service, tmp_path: Path, monkeypatch: pytest.M
     signal.signal(signal.SIGTERM, before)
 
 
+class Queue:
+    """What the API says each time it is asked: in how many seconds the first run is due, None for none, or an error."""
+
+    def __init__(self, *answers: float | StageError | None) -> None:
+        self.answers = list(answers)
+
+    def __call__(self, pool: str, ahead: timedelta) -> datetime | None:
+        assert pool == "gpu"
+        answer = self.answers.pop(0) if self.answers else None
+        if isinstance(answer, StageError):
+            raise answer
+        return None if answer is None else datetime.now(UTC) + timedelta(seconds=answer)
+
+
 def play(file: Path, seconds: float, ends: int = 0) -> None:
-    """Put a worker in place that has one run of so many seconds, and ends after it with a code, if any."""
+    """Put a worker in place that takes a run of so many seconds, and ends with a code; one run is due."""
     run = [sys.executable, "-c", RUN.format(file=str(file), seconds=seconds)]
     path = Path(worker.PREFECT)
     path.write_text(WORKER.format(python=sys.executable, run=run, ends=ends))
     path.chmod(0o755)
 
 
-def test_a_pod_removes_itself_when_there_was_no_work_for_long_enough(
-    pod: Path, account: RunPod, capfd: pytest.CaptureFixture[str]
+def test_a_pod_takes_what_is_due_and_removes_itself_when_there_is_nothing_more(
+    pod: Path, account: RunPod, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(worker, "due", Queue(None, None, 0))
     play(pod, seconds=0.7)
     assert worker.main() == 0
     assert pod.read_text() == "done"
     assert not account.pods
-    assert "no work for 0.003 minutes; the worker ends" in capfd.readouterr().err
+    assert "no work for 0.003 minutes; it ends" in capfd.readouterr().err
 
 
-def test_what_is_due_keeps_it_and_an_api_that_is_silent_does_not(
+def test_what_is_due_soon_keeps_it_and_an_api_that_is_silent_does_not(
     pod: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    answers = [0, *[1] * 40]
-
-    def due(pool: str, ahead: timedelta) -> int:
-        assert (pool, ahead) == ("gpu", timedelta(minutes=0.003))
-        if not answers:
-            raise StageError("the Prefect API does not answer (ConnectError)")
-        return answers.pop(0)
-
-    monkeypatch.setattr(worker, "due", due)
+    queue = Queue(None, *[60] * 40, *[StageError("the Prefect API does not answer (ConnectError)")] * 1000)
+    monkeypatch.setattr(worker, "due", queue)
     play(pod, seconds=0)
     assert worker.main() == 0
-    assert not answers
+    assert not pod.exists(), "what is due later was taken"
+    assert 0 < len(queue.answers) < 1000
     assert "does not answer (ConnectError)" in capfd.readouterr().err
 
 
-def test_when_its_time_is_up_it_ends_the_run_which_can_say_so(
-    pod: Path, account: RunPod, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("how", ["until", "signal"])
+def test_a_run_that_is_under_way_is_ended_and_can_say_so(
+    pod: Path, account: RunPod, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setenv("RECTO_UNTIL", (datetime.now(UTC) + timedelta(seconds=0.7)).isoformat())
+    monkeypatch.setattr(worker, "due", Queue(None, 0))
+    if how == "until":
+        monkeypatch.setenv("RECTO_UNTIL", (datetime.now(UTC) + timedelta(seconds=1)).isoformat())
+    else:
+        threading.Timer(1, os.kill, (os.getpid(), signal.SIGTERM)).start()
     play(pod, seconds=60)
     assert worker.main() == 0
     assert pod.read_text() == "crashed"
-    assert not account.pods
+    # whoever sent the signal stops the pod, and may want it again
+    assert list(account.pods) == ([] if how == "until" else ["pod1"])
 
 
-def test_a_run_that_was_taken_at_the_last_moment_is_finished(pod: Path) -> None:
-    play(pod, seconds=0.7)
-    with subprocess.Popen([worker.PREFECT], start_new_session=True) as process:
-        time.sleep(0.3)
-        worker.end(process, until=None)
-    assert pod.read_text() == "done"
-
-
-def test_a_worker_that_ends_by_itself_is_an_error_and_the_pod_goes_too(
-    pod: Path, account: RunPod, capfd: pytest.CaptureFixture[str]
+def test_a_worker_that_fails_is_said_and_did_no_work(
+    pod: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(worker, "due", Queue(None, *[0] * 1000))
     play(pod, seconds=0, ends=3)
-    assert worker.main() == 1
+    assert worker.main() == 0
     said = capfd.readouterr().err
-    assert "the worker ended with 3" in said
-    assert "this pod, and with it this log, goes in 0.003 minutes" in said
+    assert "the Prefect worker ended with 3" in said
+    assert "no work for 0.003 minutes; it ends" in said
+
+
+def test_a_pod_that_cannot_work_says_why_and_goes_too(
+    pod: Path, account: RunPod, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(worker, "due", Queue(StageError("the Prefect API refuses PREFECT_API_AUTH_STRING")))
+    assert worker.main() == 1
+    assert capfd.readouterr().err.splitlines()[1:] == [
+        "recto gpu worker: the Prefect API refuses PREFECT_API_AUTH_STRING",
+        "recto gpu worker: this pod, and with it this log, goes in 0.003 minutes",
+    ]
     assert not account.pods
 
 

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -96,39 +97,59 @@ def test_a_run_goes_through_a_worker_and_its_event_starts_another(prefect: Stack
     assert ask(prefect, f"/flow_runs/{started['id']}/set_state", {"state": {"type": "CANCELLED"}})
 
 
-def test_a_gpu_worker_does_what_is_due_and_then_removes_its_pod(
-    prefect: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "torch.py").write_text(TORCH.format(name="A40", gib=44.5, major=8, init="pass"))
-    (tmp_path / "waiting.py").write_text(
-        "import time\nfrom prefect import flow\n@flow\ndef waiting(): time.sleep(25)\n"
-    )
-    deploy = f"""
-from prefect import flow
-flow.from_source(source={str(tmp_path)!r}, entrypoint="waiting.py:waiting").deploy("waiting", work_pool_name="gpu")
-"""
+@pytest.fixture(scope="module")
+def waiting(prefect: Stack) -> str:
+    """A deployment in pool gpu, of a flow that waits; beside it a PyTorch that sees a GPU."""
+    folder = prefect.folder / "flows"
+    folder.mkdir()
+    (folder / "torch.py").write_text(TORCH.format(name="A40", gib=44.5, major=8, init="pass"))
+    flow = "import time\nfrom prefect import flow\n@flow\ndef waiting(seconds: int): time.sleep(seconds)\n"
+    (folder / "waiting.py").write_text(flow)
+    source = f'from_source(source={str(folder)!r}, entrypoint="waiting.py:waiting")'
+    deploy = f'from prefect import flow; flow.{source}.deploy("waiting", work_pool_name="gpu")'
     done = prefect.run([sys.executable, "-c", deploy], "setup")
     assert done.returncode == 0, done.stderr
-    deployment = ask(prefect, "/deployments/name/waiting/waiting")["id"]
-    run = ask(prefect, f"/deployments/{deployment}/create_flow_run", {})["id"]
+    return str(ask(prefect, "/deployments/name/waiting/waiting")["id"])
+
+
+def gpu_worker(prefect: Stack, **environment: str) -> subprocess.CompletedProcess[str]:
+    torch = {"PYTHONPATH": str(prefect.folder / "flows")}
+    return prefect.run([sys.executable, "-m", "infra.gpu.worker"], "gpu-worker", **torch | environment)
+
+
+def start(prefect: Stack, deployment: str, **parameters: object) -> str:
+    return str(ask(prefect, f"/deployments/{deployment}/create_flow_run", {"parameters": parameters})["id"])
+
+
+def test_a_gpu_worker_does_what_is_due_and_then_removes_its_pod(prefect: Stack, waiting: str) -> None:
+    run = start(prefect, waiting, seconds=25)
     account = RunPod(KEY, {})
     account.pods["pod1"] = {"id": "pod1", "name": "recto-gpu", "desiredStatus": "RUNNING", "costPerHr": 0.39}
-    pod = {"RUNPOD_POD_ID": "pod1", "RUNPOD_API_KEY": KEY, "RECTO_IDLE_MINUTES": "0.2", "PYTHONPATH": str(tmp_path)}
-    command = [sys.executable, "-m", "infra.gpu.worker"]
+    pod = {"RUNPOD_POD_ID": "pod1", "RUNPOD_API_KEY": KEY, "RECTO_IDLE_MINUTES": "0.2"}
     with serve(account.app) as service:
-        given = {**pod, "RUNPOD_API_BASE_URL": service.url}
-        wrong = prefect.run(
-            command, "gpu-worker", **given | {"PREFECT_API_AUTH_STRING": "admin:wrong", "RUNPOD_POD_ID": ""}
-        )
-        assert (wrong.returncode, len(wrong.stderr.splitlines())) == (1, 2)
-        assert "the Prefect API refuses PREFECT_API_AUTH_STRING" in wrong.stderr
-        other = prefect.run(command, "gpu-worker", **given | {"RECTO_POOL": "none", "RUNPOD_POD_ID": ""})
-        assert "the Prefect API has no work pool none" in other.stderr
-        ended = prefect.run(command, "gpu-worker", **given)
+        ended = gpu_worker(prefect, RUNPOD_API_BASE_URL=service.url, **pod)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert final_state(prefect, run) == "COMPLETED"
-    assert "no work for 0.2 minutes; the worker ends" in ended.stderr
+    assert "no work for 0.2 minutes; it ends" in ended.stderr
     assert not account.pods
+
+
+def test_a_run_that_is_under_way_when_the_time_is_up_is_marked_crashed(prefect: Stack, waiting: str) -> None:
+    run = start(prefect, waiting, seconds=300)
+    soon = datetime.now(UTC) + timedelta(seconds=40)
+    ended = gpu_worker(prefect, RECTO_UNTIL=soon.isoformat())
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "its time is up; it ends" in ended.stderr
+    assert final_state(prefect, run) == "CRASHED"
+
+
+def test_a_gpu_worker_says_in_a_line_what_the_api_refuses(prefect: Stack, waiting: str) -> None:
+    wrong = gpu_worker(prefect, PREFECT_API_AUTH_STRING="admin:wrong")
+    assert (wrong.returncode, len(wrong.stderr.splitlines())) == (1, 2)
+    assert "the Prefect API refuses PREFECT_API_AUTH_STRING" in wrong.stderr
+    other = gpu_worker(prefect, RECTO_POOL="none")
+    assert (other.returncode, len(other.stderr.splitlines())) == (1, 2)
+    assert "the Prefect API has no work pool none" in other.stderr
 
 
 def test_a_secret_block_is_ciphertext_in_the_database_and_plain_to_whoever_may_ask(prefect: Stack) -> None:
