@@ -202,5 +202,6 @@ def announce(name: str, built: Built) -> None:
         asset.add_metadata(said)
         resource = {"prefect.resource.id": f"recto.dataset.{name}", "prefect.resource.name": name}
         emit_event(PUBLISHED, resource=resource, payload=said)
+        get_run_logger().info("%s: train on %s", PUBLISHED, said["dataset"])
 
     tell()
