@@ -215,6 +215,7 @@ def announce(name: str, built: Built, event: UUID) -> None:
         asset.add_metadata(said)
         resource = {"prefect.resource.id": f"recto.dataset.{name}", "prefect.resource.name": name}
         asyncio.run(_send(Event(event=PUBLISHED, resource=resource, payload=said, id=event)))
+        get_run_logger().info("%s: train on %s", PUBLISHED, said["dataset"])
 
     tell()
 

@@ -83,6 +83,14 @@ def wait_for(url: str, program: Program) -> None:
     raise StageError(f"the {program.name} did not come up; what it said stands above")
 
 
+def deploy() -> None:
+    """Deploy what prefect.yaml holds. Raises StageError with what Prefect says where it cannot."""
+    command = [PREFECT, "--no-prompt", "deploy", "--all"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StageError(f"'prefect deploy --all' failed: {(done.stdout + done.stderr).strip()}")
+
+
 def serve(port: int, reports_port: int, pools: Sequence[str]) -> None:
     """Run it all until SIGINT or SIGTERM, or until a program of it ends, which is a StageError."""
     free(port, "PORT=")
@@ -106,7 +114,7 @@ def serve(port: int, reports_port: int, pools: Sequence[str]) -> None:
 
         for line in bootstrap():
             print(line, flush=True)
-        subprocess.run([PREFECT, "--no-prompt", "deploy", "--all"], cwd=PROJECT, check=True, capture_output=True)
+        deploy()
         programs += [
             start(f"{pool} worker", "worker", "start", "--pool", pool, "--name", f"{pool} here") for pool in pools
         ]

@@ -41,21 +41,28 @@ class Served:
     reports: str
     log: Path
 
-    def post(self, path: str, content: Any) -> Any:
-        answer = httpx.post(f"{self.ui}/api{path}", json=content, timeout=60)
+    def ask(self, method: str, path: str, content: Any = None) -> Any:
+        """As Prefect's own client: where the database is locked, again."""
+        for _ in range(10):
+            answer = httpx.request(method, f"{self.ui}/api{path}", json=content, timeout=60)
+            if answer.status_code != 503:
+                break
+            time.sleep(1)
         assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
+    def post(self, path: str, content: Any) -> Any:
+        return self.ask("POST", path, content)
+
     def get(self, path: str) -> Any:
-        return httpx.get(f"{self.ui}/api{path}", timeout=60).raise_for_status().json()
+        return self.ask("GET", path)
 
     def deployment(self, name: str) -> dict[str, Any]:
         return {d["name"]: d for d in self.post("/deployments/filter", {})}[name]
 
     def by_default(self, name: str, parameters: Mapping[str, Any]) -> None:
         """Change a deployment's default parameters."""
-        path = f"{self.ui}/api/deployments/{self.deployment(name)['id']}"
-        httpx.patch(path, json={"parameters": parameters}, timeout=60).raise_for_status()
+        self.ask("PATCH", f"/deployments/{self.deployment(name)['id']}", {"parameters": parameters})
 
     def start(self, name: str, **parameters: Any) -> str:
         """Start a run as the UI's form does; its id."""
@@ -83,10 +90,17 @@ class Served:
         assert [run["state_type"] for run in runs] == ["COMPLETED"] * count, self.said()
         return runs
 
-    def published(self) -> list[dict[str, Any]]:
-        """Payloads of `dataset.published`, oldest first."""
+    def published(self, count: int) -> list[dict[str, Any]]:
+        """Payloads of `dataset.published`, oldest first, once there are so many; they come a moment after their run."""
         wanted = {"filter": {"event": {"name": ["dataset.published"]}, "order": "ASC"}}
-        return [event["payload"] for event in self.post("/events/filter", wanted)["events"]]
+
+        def there() -> list[Any] | None:
+            events = self.post("/events/filter", wanted)["events"]
+            return events if len(events) >= count else None
+
+        found = wait_until(there, f"{count} datasets are published")
+        assert len(found) == count
+        return [event["payload"] for event in found]
 
     def artifacts(self, run_id: str) -> dict[str, Any]:
         """What the page of a run shows, by key: its newest data."""
