@@ -13,7 +13,7 @@ Entries = Sequence[Mapping[str, Any]]
 def draw_curve(entries: Entries, path: Path) -> None:
     """A PNG: losses (nats) and character error on held-out cards (%) over steps, the phases named at their ends."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import ScalarFormatter
+    from matplotlib.ticker import LogFormatter
 
     figure = Figure(figsize=(8, 5), dpi=80, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
@@ -26,8 +26,8 @@ def draw_curve(entries: Entries, path: Path) -> None:
         if points:
             axes.plot(*zip(*points, strict=True), label=label, marker="." if factor > 1 else "")
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(ScalarFormatter())
-        axes.yaxis.set_minor_formatter(ScalarFormatter())
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.5)))  # over a decade only some are named
     ends = {entry["phase"]: entry["total"] for entry in entries}
     for axes in (above, below):
         axes.grid(alpha=0.3)
