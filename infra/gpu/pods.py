@@ -17,6 +17,9 @@ from tasks.records import StageError, UsageError
 GRACE = timedelta(minutes=5)
 """Before RunPod removes a pod whose money is spent, its worker stops by itself, so that its run is marked."""
 
+SURCHARGE = 1.1
+"""A pod may cost so many times what was quoted, for its disk; a dearer one is removed."""
+
 
 def act(action: str, run: str | Path) -> None:
     """Do what a verb says with the pod that a run file describes, and print what is told of it."""
@@ -114,7 +117,7 @@ def _deployed(runpod: RunPod, config: PodConfig, environment: dict[str, str]) ->
         except NoneFreeError:
             why.append(f"{gpu}: the last was taken")
             continue
-        if pod.per_hour > price + 0.005:  # RunPod tells prices to the cent
+        if pod.per_hour > min(SURCHARGE * price, config.max_per_hour):
             runpod.terminate(pod.id)
             raise StageError(f"RunPod quoted ${price:g} an hour for {gpu} and took ${pod.per_hour:g}; it was removed")
         return pod, until

@@ -171,7 +171,7 @@ def stack(folder: Path, store: str) -> Iterator[Stack]:
         services["worker"]["environment"][name] = variables[name]  # what Compose takes from the env file by name alone
     port, postgres, redis = free_port(), free_port(), free_port()
     running = Stack(services, folder, f"http://127.0.0.1:{port}/api", postgres, redis, found)
-    with ExitStack() as open_, tempfile.TemporaryDirectory() as data:
+    with tempfile.TemporaryDirectory() as data, ExitStack() as open_:
         Path(data).chmod(0o755)
         open_.enter_context(_postgres(Path(data), found, postgres))
         command = ["redis-server", "--port", str(redis), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]

@@ -95,8 +95,11 @@ def test_none_free_for_the_price_says_what_each_costs(account: RunPod, config: P
     assert not account.pods
 
 
-def test_a_pod_that_costs_more_than_was_quoted_is_removed(account: RunPod, config: PodConfig) -> None:
-    account.offers[A40].charged = 0.79
+def test_a_pod_that_costs_far_more_than_was_quoted_is_removed(account: RunPod, config: PodConfig) -> None:
+    account.offers[A40].charged = 0.41
+    list(pods.up(config))
+    list(pods.down(config))
+    account.offers[A40] = Offer(0.39, charged=0.79)
     with pytest.raises(StageError, match=r"quoted \$0.39 .* took \$0.79; it was removed"):
         list(pods.up(config))
     assert not account.pods

@@ -103,7 +103,16 @@ def waiting(prefect: Stack) -> str:
     folder = prefect.folder / "flows"
     folder.mkdir()
     (folder / "torch.py").write_text(TORCH.format(name="A40", gib=44.5, major=8, init="pass"))
-    flow = "import time\nfrom prefect import flow\n@flow\ndef waiting(seconds: int): time.sleep(seconds)\n"
+    flow = """
+import time
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+
+@flow(log_prints=True)
+def waiting(seconds: int):
+    create_markdown_artifact(f"{seconds} s", "waiting")
+    time.sleep(seconds)
+"""
     (folder / "waiting.py").write_text(flow)
     source = f'from_source(source={str(folder)!r}, entrypoint="waiting.py:waiting")'
     deploy = f'from prefect import flow; flow.{source}.deploy("waiting", work_pool_name="gpu")'
