@@ -94,7 +94,7 @@ def test_a_second_bootstrap_changes_nothing(served: Served, monkeypatch: pytest.
 
 @dataclass(frozen=True)
 class Cycle:
-    """Two rebuilds, the first by a schedule, the second by hand while the first runs, and the trainings that followed."""
+    """Two rebuilds, one by a schedule, one by hand while the first runs, and the trainings that followed."""
 
     rebuilds: list[dict[str, Any]]
     published: list[dict[str, Any]]
