@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -224,6 +226,16 @@ def test_the_deployments_run_what_the_demo_runs() -> None:
     for deployment in yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"]:
         if run := deployment.get("parameters", {}).get("run"):
             assert RunConfig.model_validate(run).model_dump(exclude={"why"}) == wanted, deployment["name"]
+
+
+def test_a_port_that_is_taken_is_named(served: Served) -> None:
+    taken = served.ui.rpartition(":")[2]
+    command = [sys.executable, "-m", "infra.serve", "--port", taken]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert (
+        done.stderr == f"recto: port {taken}: Address already in use; stop what listens there, or 'make serve PORT=N'\n"
+    )
 
 
 def test_stopping_leaves_no_process(served: Served, tmp_path: Path) -> None:
