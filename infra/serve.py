@@ -66,7 +66,7 @@ def free(port: int, option: str) -> int:
             asked.bind((HOST, port))
         except OSError as e:
             raise UsageError(
-                f"port {port}: {e.strerror}; stop what listens there, or give another by {option}"
+                f"port {port}: {e.strerror}; stop what listens there, or 'make serve {option}=N'"
             ) from None
     return port
 
