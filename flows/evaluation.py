@@ -8,7 +8,7 @@ from typing import Literal
 
 from prefect import flow
 
-from flows.showing import name_run, short_name
+from flows.showing import name_by, short_name
 from tasks.config import HeldOutRun, RunConfig, ScoreRun
 from tasks.dataset.publish import dataset_at
 from tasks.evaluate.held_out import held_out, held_out_families
@@ -95,7 +95,11 @@ def page_set(run: RunConfig, dataset: str, bench: Bench, bench_dir: str, adapter
     return held_out(held_out_run(run, held, *adapters), held)
 
 
-@flow(name="evaluate", log_prints=True)
+def _named(dataset: str, run: RunConfig, bench: Bench, **_: object) -> str:
+    return f"evaluate {short_name(run.model.base)} on {bench or short_name(dataset)}"
+
+
+@flow(name="evaluate", flow_run_name=name_by(_named), log_prints=True)
 def evaluate(
     dataset: str = "",
     adapters: list[str] = [],  # noqa: B006
@@ -113,7 +117,6 @@ def evaluate(
         bench: Or judge on a benchmark: pages of Debian's own PDFs (real), or olmOCR-bench.
         bench_dir: A copy of olmOCR-bench; for 'real', a folder that holds the packages; empty: they are fetched.
     """
-    name_run(f"evaluate {short_name(run.model.base)} on {bench or short_name(dataset)}")
     trained = check(run, dataset, adapters, bench, bench_dir)
     pages = page_set(run, dataset, bench, bench_dir, trained)
     return tell(run, judge(run, pages, *trained, official=bench == "olmocr"))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 from typing import Any
 
-from prefect import get_client, runtime
+from prefect import runtime
 from prefect.artifacts import create_image_artifact, create_table_artifact
 
 from tasks.dataset.split import PROOF_FILE
@@ -18,10 +19,9 @@ from tasks.store import Folder
 _SHORT = 7  # digits of a digest or commit
 
 
-def name_run(name: str) -> None:
-    """Give the flow run that calls a name."""
-    with get_client(sync_client=True) as client:
-        client.set_flow_run_name(runtime.flow_run.id, name)
+def name_by(say: Callable[..., str]) -> Callable[[], str]:
+    """A `flow_run_name`: what `say` makes of the flow's parameters."""
+    return lambda: say(**runtime.flow_run.parameters)
 
 
 def short_name(reference: str) -> str:

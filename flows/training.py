@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from prefect import flow, get_run_logger
 
 from flows.evaluation import Judged, held_out_run, judge, tell
-from flows.showing import name_run, short_name, show_training
+from flows.showing import name_by, short_name, show_training
 from tasks.config import RunConfig
 from tasks.dataset.publish import dataset_at
 from tasks.evaluate.held_out import held_out
@@ -50,7 +50,11 @@ def refine(run: RunConfig, dataset: StageRef, *before: StageRef) -> Trained:
     return Trained(warm, refined, judged, told)
 
 
-@flow(name="train", log_prints=True)
+def _named(dataset: str, run: RunConfig) -> str:
+    return f"train {short_name(run.model.base)} @ {short_name(dataset)}"
+
+
+@flow(name="train", flow_run_name=name_by(_named), log_prints=True)
 def train(dataset: str, run: RunConfig = RunConfig()) -> Trained:
     """Train and evaluate on a published dataset.
 
@@ -61,5 +65,4 @@ def train(dataset: str, run: RunConfig = RunConfig()) -> Trained:
         dataset: Published dataset: its folder or URI, or a Hub repo@revision.
         run: Model, adapter, training and evaluation; what concerns the making of the dataset is not used.
     """
-    name_run(f"train {short_name(run.model.base)} @ {short_name(dataset)}")
     return refine(run, dataset_at(dataset))

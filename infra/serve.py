@@ -66,7 +66,7 @@ def free(port: int, option: str) -> int:
             asked.bind((HOST, port))
         except OSError as e:
             raise UsageError(
-                f"port {port}: {e.strerror}; stop what listens there, or give another by {option}"
+                f"port {port}: {e.strerror}; stop what listens there, or 'make serve {option}=N'"
             ) from None
     return port
 
@@ -93,8 +93,8 @@ def deploy() -> None:
 
 def serve(port: int, reports_port: int, pools: Sequence[str]) -> None:
     """Run it all until SIGINT or SIGTERM, or until a program of it ends, which is a StageError."""
-    free(port, "PORT=")
-    free(reports_port, "REPORTS_PORT=")
+    free(port, "PORT")
+    free(reports_port, "REPORTS_PORT")
     prepare()
     os.environ.setdefault("PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT", "false")
     os.environ["RECTO_HOME"] = home()

@@ -56,9 +56,12 @@ def test_one_system_has_means_and_no_comparison() -> None:
     assert rows["Empty answers"] == "0.000 [0.000, 0.000]"
 
 
-def test_the_link_is_a_url() -> None:
+def test_the_link_is_a_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RECTO_REPORTS_URL", raising=False)
     assert report_link(StageRef("/store/report/k", "k", {})) == "file:///store/report/k/report.html"
     assert report_link(StageRef("s3://store/report/k/", "k", {})) == "s3://store/report/k/report.html"
+    monkeypatch.setenv("RECTO_REPORTS_URL", "http://127.0.0.1:4201")
+    assert report_link(StageRef("/store/report/k", "k", {})) == "http://127.0.0.1:4201/report/k/report.html"
 
 
 @pytest.mark.timeout(280)

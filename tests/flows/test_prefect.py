@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +94,17 @@ def test_a_second_bootstrap_changes_nothing(served: Served, monkeypatch: pytest.
     assert "ghp_never_shown" not in "".join(first)
 
 
-def test_a_scheduled_rebuild_fires_and_what_it_published_is_trained_on(served: Served) -> None:
+@dataclass(frozen=True)
+class Cycle:
+    """Two rebuilds, one by a schedule, one by hand while the first runs, and the trainings that followed."""
+
+    rebuilds: list[dict[str, Any]]
+    published: list[dict[str, Any]]
+    trainings: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def cycle(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Cycle:
     rebuild = served.deployment("dataset-rebuild")["id"]
     often = {"interval": 45, "anchor_date": datetime.now(UTC).isoformat()}
     (made,) = served.post(f"/deployments/{rebuild}/schedules", [{"schedule": often, "active": True}])
@@ -100,18 +112,36 @@ def test_a_scheduled_rebuild_fires_and_what_it_published_is_trained_on(served: S
         lambda: served.runs("dataset-rebuild", "PENDING", "RUNNING", "COMPLETED"), "the schedule fires"
     )
     served.ask("DELETE", f"/deployments/{rebuild}/schedules/{made['id']}")
-    done = served.completed(due["id"])
-    assert (done["auto_scheduled"], done["name"]) == (True, "dataset-rebuild recto-pages")
-    (event,) = served.published(1)
-    (run,) = served.trained(1)
-    assert run["parameters"]["dataset"] == event["dataset"]
-    key = event["dataset"].rsplit("/", 1)[1]
-    assert run["name"] == f"train tiny @ {key[:7]}"
-    (checkpoint,) = (served.home / "grpo").glob("*/checkpoint.json")
-    assert json.loads(checkpoint.read_text())["dataset_digest"] == event["digest"]
-    table = {row["pages of"]: row for row in json.loads(served.artifacts(due["id"])["dataset-pages"])}
+    second = write_documents(tmp_path_factory.mktemp("second"), 4)
+    by_hand = served.start("dataset-rebuild", run=of(second, publish={"name": "second"}))
+    rebuilds = [served.completed(run_id) for run_id in (due["id"], by_hand)]
+    return Cycle(rebuilds, served.published(2), served.trained(2))
+
+
+def test_a_schedule_fires_and_a_run_started_by_hand_has_its_own_parameters(cycle: Cycle) -> None:
+    assert [run["auto_scheduled"] for run in cycle.rebuilds] == [True, False]
+    assert [run["name"] for run in cycle.rebuilds] == ["dataset-rebuild recto-pages", "dataset-rebuild second"]
+
+
+def test_what_a_rebuild_published_is_trained_on(served: Served, cycle: Cycle) -> None:
+    assert len({event["dataset"] for event in cycle.published}) == 2
+    assert [run["parameters"]["dataset"] for run in cycle.trainings] == [event["dataset"] for event in cycle.published]
+    keys = [event["dataset"].rsplit("/", 1)[1] for event in cycle.published]
+    assert [run["name"] for run in cycle.trainings] == [f"train tiny @ {key[:7]}" for key in keys]
+    checkpoints = [json.loads(p.read_text()) for p in (served.home / "grpo").glob("*/checkpoint.json")]
+    assert {c["dataset_digest"] for c in checkpoints} == {event["digest"] for event in cycle.published}
+
+
+def test_two_in_a_row_run_one_at_a_time(cycle: Cycle) -> None:
+    for runs in (cycle.rebuilds, cycle.trainings):
+        (_, first), (second, _) = sorted((run["start_time"], run["end_time"]) for run in runs)
+        assert first <= second
+
+
+def test_the_pages_of_the_runs_show_dataset_progress_curves_and_report(served: Served, cycle: Cycle) -> None:
+    table = {row["pages of"]: row for row in json.loads(served.artifacts(cycle.rebuilds[0]["id"])["dataset-pages"])}
     assert table["all"]["pages"] == table["en x folder"]["pages"] > 0
-    shown = served.artifacts(run["id"])
+    shown = served.artifacts(cycle.trainings[0]["id"])
     assert shown["training-curves"].startswith("data:image/png;base64,")
     assert {key: shown[key] for key in ("progress-sft", "progress-grpo")} == {"progress-sft": 100, "progress-grpo": 100}
     link = shown["evaluation-report"].partition("(")[2].rstrip(")")
@@ -122,41 +152,25 @@ def test_a_scheduled_rebuild_fires_and_what_it_published_is_trained_on(served: S
     assert [httpx.get(url).status_code for url in stolen] == [404, 404]
 
 
-def test_a_rebuild_that_changes_nothing_trains_nothing(served: Served) -> None:
+def test_a_rebuild_that_changes_nothing_trains_nothing(served: Served, cycle: Cycle) -> None:
     served.completed(served.start("dataset-rebuild"))
     time.sleep(3)  # an event would be there by then
-    served.published(1)
-    assert len(served.runs("train")) == 1
+    served.published(2)
+    assert len(served.runs("train")) == len(cycle.trainings)
 
 
-def test_two_rebuilds_in_a_row_are_trained_on_one_at_a_time(served: Served, tmp_path: Path) -> None:
-    before = manifests(served, "sft")
-    second, third = write_documents(tmp_path / "second", 4), write_documents(tmp_path / "third", 5)
-    started = [
-        served.start("dataset-rebuild", run=of(folder, publish={"name": folder.name})) for folder in (second, third)
-    ]
-    rebuilt = [served.completed(run_id) for run_id in started]
-    assert [run["name"] for run in rebuilt] == ["dataset-rebuild second", "dataset-rebuild third"]
-    runs = served.trained(3)
-    assert {run["parameters"]["dataset"] for run in runs} == {event["dataset"] for event in served.published(3)}
-    for runs_of in (rebuilt, runs):
-        times = sorted((run["start_time"], run["end_time"]) for run in runs_of)
-        assert all(ended <= began for (_, ended), (began, _) in pairwise(times))
-    assert len(manifests(served, "sft").keys() - before.keys()) == 2
-
-
-def test_an_event_that_comes_twice_trains_once(served: Served) -> None:
+def test_an_event_that_comes_twice_trains_once(served: Served, cycle: Cycle) -> None:
     before = {stage: manifests(served, stage) for stage in ("sft", "grpo", "read", "evaluate", "report")}
-    payload = served.published(3)[-1]
+    payload = cycle.published[-1]
     again = {
         "occurred": datetime.now(UTC).isoformat(),
         "event": "dataset.published",
-        "resource": {"prefect.resource.id": "recto.dataset.third", "prefect.resource.name": "third"},
+        "resource": {"prefect.resource.id": "recto.dataset.second", "prefect.resource.name": "second"},
         "payload": payload,
         "id": "0f0e0d0c-0b0a-4908-8706-050403020100",
     }
     served.post("/events", [again])
-    *_, run = served.trained(4)
+    *_, run = served.trained(3)
     assert run["parameters"]["dataset"] == payload["dataset"]
     assert {stage: manifests(served, stage) for stage in before} == before
 
@@ -165,7 +179,7 @@ def test_wrong_parameters_are_refused_and_the_answer_says_which(served: Served) 
     path = f"{served.ui}/api/deployments/{served.deployment('dataset-rebuild')['id']}/create_flow_run"
     runs = len(served.runs("dataset-rebuild"))
     for wrong, said in (
-        ({"render": {"dpi": 9}}, "9 is less than the minimum of 72"),
+        ({"render": {"dpi": 9}}, "9 is less than the minimum of 36"),
         ({"render": {"dpy": 90}}, "dpy"),
         ({"grpo": {"loss_type": "ppo"}}, "'ppo' is not one of ['dapo'"),
     ):
@@ -175,14 +189,16 @@ def test_wrong_parameters_are_refused_and_the_answer_says_which(served: Served) 
     assert len(served.runs("dataset-rebuild")) == runs
 
 
-def test_the_form_starts_an_evaluation_whose_report_opens_from_its_page(served: Served, browser: Any) -> None:
+def test_the_form_starts_an_evaluation_whose_report_opens_from_its_page(
+    served: Served, cycle: Cycle, browser: Any
+) -> None:
     page = browser.new_context(viewport={"width": 1200, "height": 900}).new_page()
     page.set_default_timeout(90_000)
     page.goto(f"{served.ui}/deployments")
     page.get_by_role("link", name="evaluate").first.click()
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_text("Custom run").click()
-    for label, text in (("dataset", served.published(4)[0]["dataset"]), ("Why", "Asked for by hand")):
+    for label, text in (("dataset", cycle.published[0]["dataset"]), ("Why", "Asked for by hand")):
         named = page.get_by_text(f"{label} (Optional)", exact=True)
         page.locator(".schema-form-property", has=named).last.locator("textarea").fill(text)
     page.get_by_role("button", name="Submit").click()
@@ -210,6 +226,16 @@ def test_the_deployments_run_what_the_demo_runs() -> None:
     for deployment in yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"]:
         if run := deployment.get("parameters", {}).get("run"):
             assert RunConfig.model_validate(run).model_dump(exclude={"why"}) == wanted, deployment["name"]
+
+
+def test_a_port_that_is_taken_is_named(served: Served) -> None:
+    taken = served.ui.rpartition(":")[2]
+    command = [sys.executable, "-m", "infra.serve", "--port", taken]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert (
+        done.stderr == f"recto: port {taken}: Address already in use; stop what listens there, or 'make serve PORT=N'\n"
+    )
 
 
 def test_stopping_leaves_no_process(served: Served, tmp_path: Path) -> None:
