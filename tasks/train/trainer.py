@@ -128,6 +128,9 @@ def fit(trainer: Any, folder: Folder, scratch: Path, name: str, shown: str) -> F
         trainer.add_callback(callback)
     before = part_digests(trainer.model)
     resume = pull_checkpoint(checkpoints, scratch)
+    resumed_at = int(resume.name.rpartition("-")[2]) if resume else 0
+    if resume:
+        logger.info("%s: goes on after step %s of %s", name, resumed_at, trainer.args.max_steps)
     try:
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     finally:
@@ -135,7 +138,7 @@ def fit(trainer: Any, folder: Folder, scratch: Path, name: str, shown: str) -> F
         board.close()
     check_changed(before, part_digests(trainer.model), trainer.state.global_step)
     rows = [row for row in trainer.state.log_history if "loss" in row]
-    return Fitted(rows, int(resume.name.rpartition("-")[2]) if resume else 0)
+    return Fitted(rows, resumed_at)
 
 
 def check_step(model: Any, config: SftRun | GrpoRun, prompt: int) -> int:
