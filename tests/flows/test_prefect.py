@@ -205,11 +205,9 @@ def test_the_form_starts_an_evaluation_whose_report_opens_from_its_page(
     (run,) = wait_until(lambda: served.runs("evaluate"), "the form starts a run")
     assert run["parameters"]["run"]["why"] == "Asked for by hand"
     served.completed(run["id"])
-    page.goto(f"{served.ui}/deployments")
-    page.get_by_role("link", name="evaluate").first.click()
-    page.get_by_role("link", name="evaluate tiny on").click()
+    page.goto(f"{served.ui}/runs/flow-run/{run['id']}")
     page.get_by_text("Completed", exact=True).first.wait_for()
-    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text("Artifacts", exact=True).last.click()
     page.get_by_role("link", name="evaluation-report").click()
     with page.context.expect_page() as opened:
         page.get_by_role("link", name="Report", exact=True).click()
