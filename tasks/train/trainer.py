@@ -130,7 +130,7 @@ def fit(trainer: Any, folder: Folder, scratch: Path, name: str, shown: str) -> F
     resume = pull_checkpoint(checkpoints, scratch)
     resumed_at = int(resume.name.rpartition("-")[2]) if resume else 0
     if resume:
-        logger.info("%s: goes on after step %s of %s", name, resumed_at, trainer.args.max_steps)
+        logger.warning("%s: goes on after step %s of %s", name, resumed_at, trainer.args.max_steps)
     try:
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     finally:
