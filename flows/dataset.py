@@ -183,14 +183,15 @@ def dataset_rebuild(run: RunConfig = RunConfig(), out: str = "", full: bool = Fa
     built = build(run, target, full)
     show_dataset(built.pages.split)
     content = digest(built.dataset.digest, built.train_on.digest, run.upload.dataset)
-    announced, name = Folder(home()) / "announced", f"{digest(target.uri)}.json"
-    before = announced.read_json(name) if announced.exists(name) else ""
-    if content == before:
+    announced, name = Folder(home()) / "announcements", f"{digest(target.uri)}.json"
+    last = announced.read_json(name) if announced.exists(name) else {"content": "", "event": ""}
+    if content == last["content"]:
         get_run_logger().info("nothing changed: %s still holds %s", target.uri, built.dataset.digest)
         return built
-    announce(run.publish.name, built, UUID(digest(target.uri, before, content, length=32)))
+    event = UUID(digest(target.uri, last["event"], content, length=32))
+    announce(run.publish.name, built, event)
     # after the event: a kill in between announces the same event again, which the server knows by its id
-    announced.write_json(name, content)
+    announced.write_json(name, {"content": content, "event": str(event)})
     return built
 
 

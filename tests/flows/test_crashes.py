@@ -189,7 +189,7 @@ def test_a_rebuild_survives_a_server_that_is_killed_and_announces_its_dataset_on
     once = {"worker-killed": 1, "server-killed": 1}
     within(60, lambda: announced(site) == once, "it is not announced")
 
-    noted = site.home / "announced" / f"{digest(f'{site.home}/datasets/server-killed')}.json"
+    noted = site.home / "announcements" / f"{digest(f'{site.home}/datasets/server-killed')}.json"
     noted.unlink()  # as a kill leaves it that comes between the event and the note of it
     again = site.run(REBUILD, parameters)
     site.reaches(again, "Completed", LONG)
