@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import httpx
 import psutil
-from conftest import free_port
+from servers import free_port
 
 PROJECT = Path(__file__).parents[2]
 Found = TypeVar("Found")

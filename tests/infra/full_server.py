@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +15,7 @@ from typing import Any
 
 import pytest
 from compose_file import INFRA, compose, variables_of_example
+from servers import free_port, wait_for
 
 ROOT = INFRA.parent
 BIN = Path(sys.executable).parent
@@ -113,23 +110,6 @@ class Stack:
         return subprocess.run(
             [self.bin / program, *where, *arguments], env=env, capture_output=True, text=True, check=True
         )
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
-
-
-def wait_for(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 240) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except (OSError, urllib.error.URLError):
-            time.sleep(0.5)
-    raise AssertionError(f"{url} does not answer: {log.read_text()[-3000:]}")
 
 
 @contextmanager

@@ -91,7 +91,7 @@ def check(found: Counter[str], count: int) -> None:
 
 
 def test_damaged_documents_are_pages_or_named_rejects(tmp_path: Path) -> None:
-    check(outcomes(range(80), tmp_path), 80)
+    check(outcomes(range(40), tmp_path), 40)
 
 
 @pytest.mark.full

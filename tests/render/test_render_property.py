@@ -88,7 +88,7 @@ def _check_page(page: Page, drawn: Drawn, broken: list[Numbered]) -> None:
 @pytest.mark.parametrize("part", range(2))
 def test_labels_say_what_pages_show(part: int) -> None:
     # seeds, not Hypothesis's choices: those follow from whatever modules other tests have imported
-    for seed in range(2000 + part, 2080, 2):
+    for seed in range(2000 + part, 2032, 2):
         rng = random.Random(seed)
         markdown = normalise(random_document(rng))
         if solid(markdown):
