@@ -36,7 +36,9 @@ def refine(run: RunConfig, dataset: StageRef, *before: StageRef) -> Trained:
 
     Raises StageError before anything is trained where no held-out page could judge it.
     """
-    pages = held_out(held_out_run(run, dataset), dataset)
+    # the adapters stand on the base, so what it has seen counts even where it is not asked itself
+    on_base = run.model_copy(update={"evaluate": run.evaluate.model_copy(update={"base": True})})
+    pages = held_out(held_out_run(on_base, dataset), dataset)
     warm = sft(SftRun(model=run.model, pages=run.pages, lora=run.lora, sft=run.sft, cost=run.cost), dataset)
     refined = grpo(
         GrpoRun(model=run.model, pages=run.pages, lora=run.lora, grpo=run.grpo, cost=run.cost), dataset, warm

@@ -19,7 +19,7 @@ from tasks.store import Folder
 from tasks.train.adapter import gradient_norms
 from tasks.train.checkpoints import push_checkpoint
 from tasks.train.guards import check_finite, check_gradients
-from tasks.train.watch import WINDOW, newest_warnings
+from tasks.train.watch import SEEN, newest_warnings
 
 WITHOUT = 3
 """Steps without a gradient after which a part of the adapter is taken for cut off."""
@@ -93,7 +93,7 @@ class Warn(TrainerCallback):
     """Tells what the newest row of the log warns of."""
 
     def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if rows := [row for row in state.log_history[-WINDOW - 2 :] if "loss" in row]:
+        if rows := [row for row in state.log_history[-SEEN - 1 :] if "loss" in row]:
             for warned in newest_warnings(rows):
                 log.warning("step %d: %s", warned.step, warned.says)
 

@@ -14,6 +14,12 @@ WINDOW = 16
 
 FEWEST = 8
 
+LASTS = 3
+"""Steps of which most have to leap: a single batch of hard pages is no instability."""
+
+SEEN = WINDOW + LASTS + 1
+"""Rows at the end of a log that its newest warnings are made of."""
+
 CLIPPED_STEPS, MOST_CLIPPED = 5, 0.5
 FLAT_STEPS, MOST_FLAT = 10, 0.8
 
@@ -37,7 +43,7 @@ class Warned:
 def warnings_of(log: Sequence[Mapping[str, Any]]) -> list[Warned]:
     """All warnings of a log, by step: those that were told while it grew row by row."""
     ends = range(1, len(log) + 1)
-    return [warned for end in ends for warned in newest_warnings(log[max(0, end - WINDOW - 1) : end])]
+    return [warned for end in ends for warned in newest_warnings(log[max(0, end - SEEN) : end])]
 
 
 def newest_warnings(log: Sequence[Mapping[str, Any]]) -> list[Warned]:
@@ -46,9 +52,10 @@ def newest_warnings(log: Sequence[Mapping[str, Any]]) -> list[Warned]:
     # GRPO's loss is near 0 by construction and has either sign: there the gradient tells
     spikes = (("grad_norm", Kind.GRADIENT_SPIKE), *(() if "reward" in log[-1] else (("loss", Kind.LOSS_SPIKE),)))
     for name, kind in spikes:
-        values = [row[name] for row in log[-WINDOW - 1 :] if name in row]
-        if name in log[-1] and (usual := spike(values[:-1], values[-1])) is not None:
-            says = f"{name} {values[-1]:.3g}, usually {usual:.3g}; lower the learning rate if this comes again"
+        values = [row[name] for row in log[-SEEN:] if name in row]
+        # told once, when it has come
+        if name in log[-1] and (leap := _leap(values)) and not _leap(values[:-1]):
+            says = f"{name} {leap[1]:.3g}, usually {leap[0]:.3g}; lower the learning rate if this comes again"
             found.append(Warned(kind, log[-1]["step"], says))
     for name, steps, most, kind, says in (
         (
@@ -71,6 +78,13 @@ def newest_warnings(log: Sequence[Mapping[str, Any]]) -> list[Warned]:
             if share >= most:
                 found.append(Warned(kind, log[-1]["step"], f"over the last {steps} steps {share:.0%} {says}"))
     return found
+
+
+def _leap(values: Sequence[float]) -> tuple[float, float] | None:
+    """What is usual, and what the last steps have come to where that leaps out of it."""
+    before, last = values[:-LASTS][-WINDOW:], values[-LASTS:]
+    usual = spike(before, now := statistics.median(last)) if before else None
+    return None if usual is None else (usual, now)
 
 
 def spike(before: Sequence[float], value: float) -> float | None:

@@ -50,8 +50,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
     with serve(folder) as running:
         write_documents(folder / "first", 3)
-        for name in ("dataset-rebuild", "train", "evaluate"):
+        for name in ("dataset-rebuild", "evaluate"):
             running.by_default(name, {"run": of(folder / "first")})
+        without_base = {**TINY["evaluate"], "base": False}
+        running.by_default("train", {"run": of(folder / "first", evaluate=without_base)})
         yield running
 
 

@@ -34,9 +34,10 @@ def rows(values: list[float], name: str = "loss", **more: float) -> list[dict[st
 @pytest.mark.parametrize(("name", "kind"), [("loss", Kind.LOSS_SPIKE), ("grad_norm", Kind.GRADIENT_SPIKE)])
 def test_a_spike(name: str, kind: Kind) -> None:
     quiet = [1.0, 1.1, 0.9, 1.05, 0.95, 1.0, 1.1, 0.9, 1.0, 1.05]
-    (warned,) = warnings_of(rows([*quiet, 7.5, *quiet], name))
-    assert (warned.kind, warned.step) == (kind, 11)
+    (warned,) = warnings_of(rows([*quiet, 7.5, 9.0, 8.0, 7.0, *quiet], name))
+    assert (warned.kind, warned.step) == (kind, 12), "told once, in the second step that leaps"
     assert warned.says.startswith(f"{name} 7.5, usually 1")
+    assert warnings_of(rows([*quiet, 7.5, *quiet, 9.0, *quiet], name)) == [], "a batch of hard pages now and then"
     assert warnings_of(rows(quiet * 3, name)) == []
 
 
