@@ -22,7 +22,7 @@ _counter, _base = counter_stage.task(), base_stage.task()
 
 @flow(name="counting-study", flow_run_name="counting-study: {study.why}", log_prints=True)
 def counting_study(study: StudyConfig = DEFAULTS) -> StageRef:
-    """Teach bases to count, with and without guidance, and say which claims of article 004 hold here.
+    """Teach bases to count, with and without guidance, and say which claims of the second article hold here.
 
     Every base is first asked under every prompt; then each cell of the grid is trained and asked, in `study.processes`
     processes. What an earlier run finished is re-used, so a study that was killed goes on. The returned stage holds

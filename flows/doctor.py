@@ -93,6 +93,8 @@ def _services(run: RunConfig) -> str:
 
 
 def _tokens(run: RunConfig) -> str:
+    from huggingface_hub import get_token
+
     from tasks.collect.sources import open_sources
 
     told = []
@@ -100,8 +102,8 @@ def _tokens(run: RunConfig) -> str:
         without = "no token in GITHUB_TOKEN: 60 requests an hour, few for many repositories; make one, without scopes"
         told.append("one for GitHub" if os.environ.get("GITHUB_TOKEN") else without)
     if run.upload.dataset or run.upload.adapter:
-        if not os.environ.get("HF_TOKEN"):
-            raise UsageError("the run uploads, and HF_TOKEN is empty; make a token that may write, and export it")
+        if not get_token():
+            raise UsageError("the run uploads, and there is no token: make one that writes, and export it as HF_TOKEN")
         told.append("one for the Hub")
     return "; ".join(told) or "none are needed"
 

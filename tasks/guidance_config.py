@@ -10,7 +10,7 @@ from tasks.render_config import Config
 
 
 class GuidanceConfig(Config):
-    """Guidance injection (article 004): one answer of a group gives way to a right one. See `train.guidance`."""
+    """Guidance injection: one answer of a group gives way to a right one."""
 
     mode: Literal["none", "all_wrong", "share"] = Field(
         "none", description="Which groups can be helped: none, those where no reward reaches tau, or any"

@@ -1,4 +1,4 @@
-"""What article 004 claims, each decided by a rule that is stated beside it."""
+"""What the second article claims, each decided by a rule that is stated beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GRPO from scratch (arXiv 2402.03300, section 4.1; article 004): one file to learn it from.
+"""GRPO from scratch (arXiv 2402.03300, section 4.1; the second article): one file to learn it from.
 
 Each step: sample a group of answers to each of a few images; give every answer a reward; an answer's advantage is
 how far its reward lies above the mean of its group, in standard deviations; raise the probability of the tokens of

@@ -11,7 +11,7 @@ from tasks.render_config import Config
 
 
 class CountingGrpoConfig(Config):
-    """The defaults are article 004's, the learning rate apart, which is a tiny model's."""
+    """The defaults are the second article's, the learning rate apart, which is a tiny model's."""
 
     engine: Literal["loop", "trl"] = Field("loop", description="`counting.grpo`, from scratch, or TRL's trainer")
     steps: int = Field(450, ge=0, description="Rollout batches; each is learned from `epochs` times")

@@ -35,10 +35,10 @@ class Prompt:
 
 
 PROMPTS: dict[PromptName, Prompt] = {
-    # article 004, "Default": asks for no form of answer; the article injects the bare number
+    # the second article, "Default": asks for no form of answer; the article injects the bare number
     "plain": Prompt("How many items are there in this image?"),
     "direct": Prompt("How many items are there in this image? Answer with one number."),
-    # article 004, "R1V": its user turn. Its system turn, which says the same again, is left out, as R1-V itself does
+    # the second article, "R1V": its user turn; its system turn says the same again and is left out, as R1-V itself does
     "r1v": Prompt(
         "How many items are there in the image? Output the thinking process in <think></think> "
         "and final answer (number) in <answer></answer> tags.",

@@ -74,7 +74,7 @@ def extract_count(text: str, tagged: bool = False) -> int | None:
 
 
 def judge(text: str, truth: int, tagged: bool = False) -> Verdict:
-    """+1 for the right count, 0 for a wrong one, -1 for an answer without a count (article 004).
+    """+1 for the right count, 0 for a wrong one, -1 for an answer without a count (the second article).
 
     Raises TypeError where the answer is not a str or the truth is not an integer.
     """

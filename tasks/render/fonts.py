@@ -15,7 +15,7 @@ from tasks.records import StageError, digest
 FONTCONFIG_FILE = Path(__file__).with_name("fonts.conf")
 # drawn where the body family lacks a character, in this order
 FALLBACKS = ("DejaVu Sans", "Noto Sans CJK JP", "Symbola")
-# family -> Debian package; the licence of each is in the README's table of fonts
+# family -> Debian package; the licence of each is in docs/pages.md
 PACKAGES = {
     "BIZ UDPGothic": "fonts-morisawa-bizud-gothic",
     "BIZ UDPMincho": "fonts-morisawa-bizud-mincho",

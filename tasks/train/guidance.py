@@ -1,4 +1,4 @@
-"""Guidance injection (article 004, "Guidance Injection"), whoever trains: which groups are helped, and what is logged.
+"""Guidance injection (the second article), whoever trains: which groups are helped, and what is logged.
 
 A group is the rewards of the answers to one prompt. Needs no model library.
 """

@@ -91,7 +91,7 @@ def test_the_doctor_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> Non
     assert CHECKS["reach"](RunConfig()) == "nothing is asked"
     assert CHECKS["tokens"](run).startswith("no token in GITHUB_TOKEN: 60 requests an hour")
     assert CHECKS["tokens"](RunConfig()) == "none are needed"
-    with pytest.raises(UsageError, match="HF_TOKEN is empty"):
+    with pytest.raises(UsageError, match="export it as HF_TOKEN"):
         CHECKS["tokens"](RunConfig(upload=UploadConfig(dataset="me/pages")))
     assert CHECKS["tools"](run).startswith("pandoc 3.")
     monkeypatch.setattr("pypandoc.get_pandoc_version", lambda: (_ for _ in ()).throw(OSError("No pandoc was found")))

@@ -17,7 +17,7 @@ from tasks.counting.reward import MAX_DIGITS, VALUES, judge
 @pytest.mark.parametrize(
     ("answer", "count"),
     [
-        # article 004
+        # the second article
         ("The answer is **5**", 5),
         ("There are several objects", None),
         ("I see 3 red objects and 2 blue objects, so **5** total", 5),

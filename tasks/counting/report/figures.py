@@ -1,4 +1,4 @@
-"""The figures of a counting study, numbered as in article 004."""
+"""The figures of a counting study, numbered as in the second article."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What article 000 claims of training, each decided by a rule that is stated beside it."""
+"""What the first article claims of training, each decided by a rule that is stated beside it."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def _guidance(results: Results) -> Claim:
     pairs = [(a, b) for a, b in results.twins("guidance") if results.grpo(a).guidance.mode == "none"]
     return Claim(
         "Guidance injection carries over to pages",
-        "an open question of article 004",
+        "an open question of the second article",
         "Composite reward (v2) of GRPO with injection less that without, all else equal, above 0.",
         tested(compared(results, _names(pairs), (REWARD,), more)),
     )
