@@ -21,7 +21,7 @@ from tasks.collect.stage import collect
 from tasks.config import RunConfig
 from tasks.dataset.licences import publishable
 from tasks.dataset.publish import check_out, dataset_at, export, previous_ledger, publish, publish_stage
-from tasks.dataset.split import keep_ledger, read_ledger, split
+from tasks.dataset.split import keep_ledger, read_ledger, split, split_stage
 from tasks.dataset.upload import ledger_from_hub, upload_to_hub
 from tasks.hub import Uploaded
 from tasks.records import DatasetRef, StageError, StageRef, digest
@@ -132,7 +132,7 @@ def build(run: RunConfig, out: Folder, full: bool = False) -> Built:
     earlier = render_stage.folder(str(standing.get("rendered", "none")))
     drawn = draw_pages(run.render, documents, run.workers, run.cluster, earlier.uri)
     get_run_logger().info("render: %s", changes(earlier, Folder(drawn.uri)))
-    base = digest(drawn.digest, run.split.model_dump_json())
+    base = split_stage.digest(run.split, drawn)
     ledger = previous_ledger(out, base)
     if run.upload.dataset and not standing and not ledger:
         ledger = ledger_from_hub(run.upload)

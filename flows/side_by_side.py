@@ -11,6 +11,8 @@ from prefect import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
+from tasks.processes import end_with_parent
+
 _THREADS = "OMP_NUM_THREADS"
 
 
@@ -18,13 +20,14 @@ _THREADS = "OMP_NUM_THREADS"
 def side_by_side(processes: int) -> Iterator[TaskRunner[Any]]:
     """A task runner of so many processes, each of which computes in one thread where it has no GPU.
 
-    Sums over more threads round otherwise, so what a stage leaves does not depend on how many run.
+    Sums over more threads round otherwise, so what a stage leaves does not depend on how many run. They end with the
+    flow, also where it is killed: one that went on would write beside the run that takes its place.
     """
     given = os.environ.get(_THREADS)
     os.environ[_THREADS] = "1"
     try:
         with temporary_settings({PREFECT_API_URL: _server()}):  # else each process would start a server of its own
-            yield ProcessPoolTaskRunner(max_workers=processes)
+            yield ProcessPoolTaskRunner(max_workers=processes, initializer=end_with_parent)
     finally:
         if given is None:
             del os.environ[_THREADS]

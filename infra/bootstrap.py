@@ -21,7 +21,7 @@ POOLS = {
     "cpu": ("Datasets: collects, renders, publishes", None),
     "gpu": ("Training and evaluation, one run at a time on a GPU; a worker without one uses its CPU", 1),
 }
-SECRETS = {"HF_TOKEN": "hf-token", "GITHUB_TOKEN": "github-token", "RUNPOD_API_KEY": "runpod-api-key"}
+SECRETS = {"HF_TOKEN": "hf-token", "GITHUB_TOKEN": "github-token"}
 
 
 def bootstrap(missing_seconds: int = MISSING_SECONDS) -> Iterator[str]:

@@ -124,6 +124,8 @@ def main() -> None:
     parser.add_argument("--debs", default="", help="folder of packages, kept; empty: a temporary one")
     parser.add_argument("--out", default="", help="folder for the Markdown")
     arguments = parser.parse_args()
+    if arguments.out:
+        Path(arguments.out).mkdir(parents=True, exist_ok=True)
     everything: list[Outcome] = []
     print("| package | documents | Markdown | share | 95 % interval | median CPU s | 95th percentile | longest |")
     print("| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: |")

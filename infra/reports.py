@@ -12,7 +12,7 @@ from threading import Thread
 from tasks.store import MANIFEST, Folder, home
 
 HOST = "127.0.0.1"
-STAGES = ("report", "counting-report")
+STAGES = ("report", "counting-report", "ablation-report")
 _PATH = re.compile(rf"/({'|'.join(STAGES)})/([0-9a-f]+)/report\.html")
 
 
@@ -61,5 +61,7 @@ def serve_reports(port: int) -> Iterator[str]:
     with ThreadingHTTPServer((HOST, port), _Handler) as server:
         server.daemon_threads = True
         Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://{HOST}:{server.server_port}"
-        server.shutdown()
+        try:
+            yield f"http://{HOST}:{server.server_port}"
+        finally:
+            server.shutdown()

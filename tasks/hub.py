@@ -6,6 +6,7 @@ looks at what is there before it does anything, so that the same call goes on wh
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -115,7 +116,9 @@ def client() -> HfApi:
     from huggingface_hub import HfApi
 
     _set_up()
-    return HfApi(token=secret("HF_TOKEN") or None)
+    if token := secret("HF_TOKEN"):
+        os.environ.setdefault("HF_TOKEN", token)  # what reads hf:// or loads a model knows no other place
+    return HfApi(token=token or None)
 
 
 @cache

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,22 @@ from pathlib import Path
 def slow(*_):
     Path(sys.argv[1]).write_text(str(os.getpid()))
     time.sleep(60)
+"""
+FLOW = """
+from prefect import flow, task
+from flows.side_by_side import side_by_side
+from slow import slow
+
+work = task(slow)
+
+@flow
+def study():
+    with side_by_side(1) as at_once:
+        cells.with_options(task_runner=at_once)()
+
+@flow
+def cells():
+    work.submit().result()
 """
 SPAWNED = """
 from concurrent.futures import ProcessPoolExecutor
@@ -40,10 +56,19 @@ list(draw_all([(None, None)], RenderConfig(), 1, task=slow))
 
 @pytest.mark.parametrize("program", [SPAWNED, DRAWING], ids=["spawned", "drawing"])
 def test_a_killed_run_leaves_no_process(program: str, tmp_path: Path) -> None:
+    _killed(program, os.environ, tmp_path)
+
+
+def test_a_killed_study_leaves_no_cell_running(prefect_server: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "study.py").write_text(FLOW)
+    _killed("import study; study.study()", prefect_server, tmp_path)
+
+
+def _killed(program: str, env: Mapping[str, str], tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     told = tmp_path / "pid"
     run = subprocess.Popen(
-        [sys.executable, "-c", program, str(told)], env={**os.environ, "PYTHONPATH": str(tmp_path)}, cwd=tmp_path
+        [sys.executable, "-c", program, str(told)], env={**env, "PYTHONPATH": str(tmp_path)}, cwd=tmp_path
     )
     try:
         _within(60, lambda: told.exists() and bool(told.read_text()))

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -90,7 +91,7 @@ def due(pool: str, ahead: timedelta) -> datetime | None:
         if code in (401, 403):
             raise StageError("the Prefect API refuses PREFECT_API_AUTH_STRING; it is the server's own") from None
         raise StageError(f"the Prefect API answers {code}") from None
-    except (httpx.HTTPError, OSError, RuntimeError) as e:
+    except (httpx.HTTPError, OSError, RuntimeError, ValueError) as e:  # ValueError: what answers is no Prefect API
         raise StageError(f"the Prefect API does not answer ({type(e).__name__}); is PREFECT_API_URL right?") from None
     return min((answer.flow_run.next_scheduled_start_time or until for answer in found), default=None)
 
@@ -154,7 +155,8 @@ def _end(worker: subprocess.Popen[bytes]) -> None:
         for run in psutil.Process(worker.pid).children():
             if run.pid not in ended:
                 ended.add(run.pid)
-                run.terminate()
+                with suppress(psutil.NoSuchProcess):
+                    run.terminate()
         time.sleep(0.1)
     if worker.poll() is None:
         os.killpg(worker.pid, signal.SIGKILL)
@@ -175,6 +177,9 @@ def main() -> int:
         except (StageError, UsageError) as e:
             code = 2 if isinstance(e, UsageError) else 1
             _say(str(e))
+        except Exception as e:  # whatever it is, a pod that stands costs money
+            code = 1
+            _say(f"{type(e).__name__}: {e}")
         if pod := os.environ.get("RUNPOD_POD_ID"):
             if code:
                 _say(f"this pod, and with it this log, goes in {idle.total_seconds() / 60:g} minutes")

@@ -12,7 +12,6 @@ from typing import Any
 from tasks.counting.config import Checkpoint
 from tasks.counting.prompts import PROMPTS, PromptName
 from tasks.model.load import load_model, load_processor
-from tasks.processes import end_with_parent
 from tasks.records import StageRef, digest
 from tasks.store import Folder
 from tasks.train.environment import base_digest
@@ -28,10 +27,8 @@ def one_thread() -> None:
 
 @contextmanager
 def opened(policy: StageRef | None, checkpoint: Checkpoint | None) -> Iterator[tuple[Any, Any]]:
-    """Model and processor of a finished stage, which are in its `model`, or of a checkpoint. As `one_thread`; a process
-    that a study started ends with it."""
+    """Model and processor of a finished stage, which are in its `model`, or of a checkpoint. As `one_thread`."""
     one_thread()
-    end_with_parent()
     if policy is None:
         assert checkpoint is not None
         yield load_model(checkpoint.model, checkpoint.dtype), load_processor(checkpoint.model)

@@ -131,7 +131,7 @@ def _bring(out: Folder, standing: Mapping[str, Any], source: Folder, notes: Mapp
 
 
 def previous_ledger(out: Folder, base: str) -> str:
-    """Digest of the ledger that a split of `base` (digest of its inputs and rules) goes on from.
+    """Digest of the ledger that a split of `base` (digest of its inputs, rules and version) goes on from.
 
     Where `out` was dealt from the same base, that is the ledger it was dealt from, so that the same command
     twice is the same split; else it is the ledger of `out`.

@@ -8,7 +8,7 @@ import random
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ from tasks.markdown import visible_text
 from tasks.model import tiny
 from tasks.model.generate import generate
 from tasks.model.load import FAMILIES, TINY, load_model, load_processor
+from tasks.records import Document
 from tasks.train.bootstrap import train_reader
 from tasks.train.bootstrap_card import draw_curve, model_card
-from tasks.train.bootstrap_data import Drawing, Page, Recipe
-from tasks.train.bootstrap_measure import character_error_rate, held_out_cards, held_out_pages, page_kind
-from tasks.train.bootstrap_pages import clone_documents, draw_pages, read_pages, write_pages
+from tasks.train.bootstrap_data import DEMO_DRAWING, Drawing, Page, Recipe
+from tasks.train.bootstrap_measure import HeldOut, character_error_rate, held_out_cards, held_out_pages, page_kind
+from tasks.train.bootstrap_pages import clone_documents, draw_pages, read_pages, suits, write_pages
 from tasks.train.bootstrap_text import Texts, corpus_texts, is_held_out, package_descriptions, read_texts
 
 LONGEST = 220  # tokens of an answer while measuring
@@ -53,55 +54,62 @@ def training_pages(folder: Path, recipe: Recipe) -> list[Page]:
     return pages
 
 
-def held_out_sets(recipe: Recipe) -> dict[str, list[Page]]:
+def held_out_sets(recipe: Recipe) -> dict[str, list[HeldOut]]:
     """Rendered pages of families that are not trained on, by set, at most `PER_SET` a set.
 
     `single lines` are pages 32 px high, the cards those of 64 to 112 px, a third of each height. Japanese pages
     count whatever characters they hold.
     """
-    english = clone_documents()
+    english, japanese = clone_documents(), clone_documents(language="ja")
 
-    def some(pages: list[Page], count: int) -> list[Page]:
+    def some(pages: list[HeldOut], count: int) -> list[HeldOut]:
         return random.Random(recipe.seed).sample(pages, min(count, len(pages)))
 
-    def of(height: int, max_chars: int = BEGINNING) -> list[Page]:
-        return list(draw_pages(english, is_held_out, recipe.seed, Drawing(height=height, max_chars=max_chars)))
+    def drawn(documents: Iterable[Document], drawing: Drawing, fits: Callable[[str], bool]) -> list[HeldOut]:
+        return [
+            HeldOut(image, markdown, document.family)
+            for document in documents
+            for image, markdown in draw_pages([document], is_held_out, recipe.seed, drawing, fits)
+        ]
 
-    japanese = draw_pages(
-        clone_documents(language="ja"), is_held_out, recipe.seed, fits=lambda m: 4 <= len(visible_text(m)) <= 70
-    )
+    def of(height: int, max_chars: int = BEGINNING) -> list[HeldOut]:
+        return drawn(english, Drawing(height=height, max_chars=max_chars), suits)
+
+    def short(markdown: str) -> bool:
+        return 4 <= len(visible_text(markdown)) <= 70
+
     cards = [page for height in (64, 96, 112) for page in some(of(height), PER_SET // 3)]
     return {
         "rendered pages 256x96": some(of(96, 6000), PER_SET),
-        SINGLE: some([page for page in of(32) if "\n" not in visible_text(page[1])], PER_SET),
-        CARDS: [page for page in cards if visible_text(page[1]).count("\n") < 5],
-        "Japanese pages 256x96": some(list(japanese), PER_SET // 5),
+        SINGLE: some([page for page in of(32) if "\n" not in visible_text(page.markdown)], PER_SET),
+        CARDS: [page for page in cards if visible_text(page.markdown).count("\n") < 5],
+        "Japanese pages 256x96": some(drawn(japanese, DEMO_DRAWING, short), PER_SET // 5),
     }
 
 
 def measure(
-    model: Any, processor: Any, recipe: Recipe, texts: Texts, pages: dict[str, list[Page]]
+    model: Any, processor: Any, recipe: Recipe, texts: Texts, pages: dict[str, list[HeldOut]]
 ) -> dict[str, dict[str, Any]]:
     """Character error rates, greedy, on held-out cards of every height and on sets of pages; two of them by kind."""
     found: dict[str, dict[str, Any]] = {}
 
-    def score(name: str, images: Sequence[Any], wanted: Sequence[str], kinds: Sequence[str] = ()) -> None:
+    def score(name: str, images: Sequence[Any], wanted: Sequence[str], pages: Sequence[HeldOut] = ()) -> None:
         answers = generate(model, processor, images, recipe.prompt, LONGEST)
         groups: dict[str, list[int]] = defaultdict(list)
         for i in range(len(wanted)):
             groups[name].append(i)
-            if kinds:
-                groups[f"{name}: {kinds[i]}"].append(i)
+            if name in (SINGLE, CARDS):
+                groups[f"{name}: {page_kind(pages[i].markdown)}"].append(i)
         for group, chosen in sorted(groups.items()):
-            rate = character_error_rate([answers[i].text for i in chosen], [wanted[i] for i in chosen])
+            families = [pages[i].family for i in chosen] if pages else []
+            rate = character_error_rate([answers[i].text for i in chosen], [wanted[i] for i in chosen], families)
             clipped = [i for i in chosen if answers[i].clipped]
             found[group] = rate._asdict() | {"clipped": len(clipped)}
 
     for height in (32, 64, 96):
         score(f"cards {recipe.width}x{height}", *held_out_cards(texts, 400, recipe.width, height, seed=1))
     for name, drawn in pages.items():
-        kinds = [page_kind(markdown) for _, markdown in drawn] if name in (SINGLE, CARDS) else []
-        score(name, *held_out_pages(drawn), kinds)
+        score(name, *held_out_pages(drawn), drawn)
     return found
 
 

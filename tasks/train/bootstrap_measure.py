@@ -14,15 +14,14 @@ from rapidfuzz.distance import Levenshtein
 from tasks.markdown import Node, parse, visible_text
 from tasks.records import digest
 from tasks.statistics import ratio_interval
-from tasks.train.bootstrap_data import Page
 from tasks.train.bootstrap_text import Texts
 from tasks.train.cards import draw_card
 
 
 class ErrorRate(NamedTuple):
-    """Total edits over total reference characters, with a 95 % interval over resampled examples.
+    """Total edits over total reference characters of n examples, with a 95 % interval.
 
-    low and high are None for a single example.
+    low and high are None for a single family, or example.
     """
 
     rate: float
@@ -31,16 +30,25 @@ class ErrorRate(NamedTuple):
     n: int
 
 
+class HeldOut(NamedTuple):
+    """A rendered page of a family that is not trained on."""
+
+    image: bytes
+    markdown: str
+    family: str
+
+
 def character_error_rate(
-    answers: Sequence[str], wanted: Sequence[str], resamples: int = 2000, seed: int = 0
+    answers: Sequence[str], wanted: Sequence[str], families: Sequence[str] = (), resamples: int = 2000, seed: int = 0
 ) -> ErrorRate:
-    """Levenshtein distance, insertions counted, so the rate may exceed 1. Percentile bootstrap over examples.
+    """Levenshtein distance, insertions counted, so the rate may exceed 1. Percentile bootstrap over families, or where
+    none are given over examples.
 
     Raises ValueError where nothing was wanted.
     """
     edits = np.array([[Levenshtein.distance(a, w) for a, w in zip(answers, wanted, strict=True)]], float)
     lengths = np.array([[len(w) for w in wanted]], float)
-    found = ratio_interval(edits, lengths, [str(i) for i in range(len(wanted))], resamples, str(seed))
+    found = ratio_interval(edits, lengths, families or [str(i) for i in range(len(wanted))], resamples, str(seed))
     if found.mean is None:
         raise ValueError("no character to read")
     return ErrorRate(found.mean, found.low, found.high, len(answers))
@@ -58,10 +66,10 @@ def held_out_cards(
     return images, wanted
 
 
-def held_out_pages(pages: Sequence[Page]) -> tuple[list[Image.Image], list[str]]:
+def held_out_pages(pages: Sequence[HeldOut]) -> tuple[list[Image.Image], list[str]]:
     """Rendered pages and what they show, without the space around it, which no answer keeps."""
-    images = [Image.open(io.BytesIO(png)).convert("RGB") for png, _ in pages]
-    return images, [visible_text(markdown).strip() for _, markdown in pages]
+    images = [Image.open(io.BytesIO(page.image)).convert("RGB") for page in pages]
+    return images, [visible_text(page.markdown).strip() for page in pages]
 
 
 def page_kind(markdown: str) -> str:

@@ -136,13 +136,16 @@ def fit(trainer: Any, folder: Folder, scratch: Path, name: str, shown: str) -> F
     finally:
         bar.close()
         board.close()
-    check_changed(before, part_digests(trainer.model), trainer.state.global_step)
     rows = [row for row in trainer.state.log_history if "loss" in row]
+    if any(row.get("grad_norm") for row in rows):
+        check_changed(before, part_digests(trainer.model), trainer.state.global_step)
+    else:  # GRPO without any spread of rewards: a finding, not a fault
+        logger.warning("%s: no update had a gradient, so the adapter is as it was", name)
     return Fitted(rows, resumed_at)
 
 
-def check_step(model: Any, config: SftRun | GrpoRun, prompt: int) -> int:
-    """The memory that a step is predicted to take, for prompts of at most so many tokens; see `memory.check_memory`."""
+def check_step(model: Any, config: SftRun | GrpoRun, prompt: int) -> None:
+    """Check the memory that a step will take, for prompts of at most so many tokens; see `memory.check_memory`."""
     import torch
 
     if isinstance(config, GrpoRun):
@@ -165,7 +168,7 @@ def check_step(model: Any, config: SftRun | GrpoRun, prompt: int) -> int:
         plain_attention=model.config._attn_implementation == "eager",
         bytes=2 if precision() == "bfloat16" else 4,
     )
-    return check_memory(model, step, available())
+    check_memory(model, step, available())
 
 
 def write_checkpoint(

@@ -87,7 +87,7 @@ def test_no_change_needs_a_narrow_interval() -> None:
 def test_what_training_logged_decides_what_is_claimed_of_training() -> None:
     assert verdicts(results(logs={"alone": {"grad_norm": 1e-5}}), GRADIENT) == {"reproduced"}
     assert verdicts(results(logs={"alone": {"grad_norm": 0.5}}), GRADIENT) == {"not reproduced"}
-    assert verdicts(results(logs={"alone": {"grad_norm": 0.0}}), GRADIENT) == {"no evidence"}
+    assert verdicts(results(logs={"alone": {"grad_norm": 0.0}}), GRADIENT) == {"reproduced"}
     assert verdicts(results(logs={"alone": {"reward_std": 0.02}}), DIVERSE) == {"reproduced"}
     assert verdicts(results(logs={"alone": {"reward_std": 0.3}}), DIVERSE) == {"not reproduced"}
     assert verdicts(results(), DIVERSE) == {"no evidence"}

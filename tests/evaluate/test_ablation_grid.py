@@ -23,7 +23,7 @@ def arm(**changes: Any) -> dict[str, Any]:
 
 
 def test_an_arm_says_only_what_differs() -> None:
-    every = study(run={"sft": {"batch": 4}, "grpo": {"prompts": 2}})
+    every = study(run={"sft": {"batch": 2}, "grpo": {"prompts": 2}})
     by_name = every.by_name
     assert every.settings(by_name["long"]).model_dump() == {
         **every.settings(by_name["sft"]).model_dump(),
@@ -87,6 +87,19 @@ def test_what_makes_no_ablation_is_refused(wrong: list[dict[str, Any]], said: st
         study(arms=wrong)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"grpo": {"prompts": 4}}, "sft.batch = 8, but 'grpo' has 4 prompts"),
+        ({"arms": [{**ARMS[1], "sft": {"batch": 4}}, ARMS[3], ARMS[8]]}, "'sft', whose updates are measured"),
+        ({"arms": [{**ARMS[1], "sft": {"steps": 0}}, ARMS[3], ARMS[8]]}, "'sft', whose updates are measured"),
+    ],
+)
+def test_an_opponent_that_would_not_be_as_long_is_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        study(**changes)
+
+
 def test_a_seed_stands_once() -> None:
     with pytest.raises(ValidationError, match="stands there twice"):
         study(seeds=[1, 1])
@@ -105,7 +118,7 @@ def test_a_plan_lists_every_cell_and_its_seconds() -> None:
 def test_a_grid_that_takes_too_long_is_refused() -> None:
     with pytest.raises(UsageError, match=r"cpu_hours = 0\.1"):
         plan(study(cpu_hours=0.1))
-    assert "is not known here" in plan(study(run="article.toml", cpu_hours=0.1))
+    assert "is not known here" in plan(study(run="article.toml", sft={"batch": 4}, cpu_hours=0.1))
 
 
 def test_a_run_is_named_or_spelled_out() -> None:

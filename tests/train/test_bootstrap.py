@@ -18,7 +18,7 @@ from tasks.records import Document, UsageError
 from tasks.train.bootstrap import rate_at, train_reader
 from tasks.train.bootstrap_card import draw_curve, model_card
 from tasks.train.bootstrap_data import CLASSES, Examples, Page, Phase, Recipe, character_labels, patches
-from tasks.train.bootstrap_measure import character_error_rate, held_out_cards, held_out_pages, page_kind
+from tasks.train.bootstrap_measure import HeldOut, character_error_rate, held_out_cards, held_out_pages, page_kind
 from tasks.train.bootstrap_pages import draw_pages, read_pages, suits, write_pages
 from tasks.train.bootstrap_text import (
     CHARACTERS,
@@ -210,6 +210,8 @@ def test_error_rate_counts_characters(texts: Texts) -> None:
     assert found.rate == 3 / 10
     assert found.low < found.rate < found.high
     assert found.n == 60
+    wide = character_error_rate(["abcd", "ab"] * 20, ["abcd", "abcd"] * 20, ["right", "wrong"] * 20)
+    assert (wide.low, wide.rate, wide.high) == (0, 0.25, 0.5), "families are drawn, not their pages"
     images, wanted = held_out_cards(texts, 3, 256, 64)
     assert [image.size for image in images] == [(256, 64)] * 3
     assert all(wanted)
@@ -226,7 +228,7 @@ def test_pages_are_drawn_for_the_wanted_families(tmp_path: Path) -> None:
     assert "left out" not in "".join(markdown for _, markdown in drawn)
     assert write_pages(drawn, tmp_path / "pages.parquet") == len(drawn)
     assert read_pages(tmp_path / "pages.parquet") == drawn
-    images, wanted = held_out_pages(drawn)
+    images, wanted = held_out_pages([HeldOut(*page, "One") for page in drawn])
     assert {image.size for image in images} == {(256, 96)}
     assert wanted[0].startswith("One started\n")
 

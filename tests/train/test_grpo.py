@@ -45,6 +45,16 @@ def test_the_same_adapter_goes_on(refined: StageRef, warm: StageRef) -> None:
     assert 0 < moved < 0.2 * torch.cat([tensor.flatten() for tensor in old.values()]).norm()
 
 
+def test_answers_without_any_spread_are_a_finding(
+    home: Path, untrained: str, dataset: StageRef, warm: StageRef, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As the article's GRPO without SFT."""
+    same = grpo_stage(grpo_run(untrained, temperature=1e-3), dataset, warm)
+    assert {row["grad_norm"] for row in log_of(same)} == {0.0}
+    assert weights(same) == weights(warm)
+    assert "grpo: no update had a gradient" in caplog.text
+
+
 def test_what_is_logged(refined: StageRef) -> None:
     log = log_of(refined)
     assert [row["step"] for row in log] == [1, 2, 3]

@@ -94,8 +94,9 @@ def _no_gradient(results: Results) -> Claim:
         for warm in results.warm:
             found = results.ratio(warm.name, arm.name, "grad_norm")
             a, b = (results.logged(name, "grad_norm").value for name in (warm.name, arm.name))
+            verdict = "reproduced" if a and b == 0 else more(found, FOLD)
             numbers = f"{times(found)}: {number(a)} by {number(b)}"
-            findings.append(Finding(f"{warm.name} by {arm.name}", more(found, FOLD), numbers))
+            findings.append(Finding(f"{warm.name} by {arm.name}", verdict, numbers))
     return Claim(
         "GRPO alone has no gradient",
         "4.7e-6, where SFT's is 1.85: 400,000 times as much",

@@ -78,8 +78,21 @@ class AblationConfig(Config):
             if problem := _problem(arm, before):
                 raise ValueError(f"arm {arm.name!r}: {problem}")
             before[arm.name] = arm
-            self.settings(arm)
+            if problem := self._unequal(arm):
+                raise ValueError(f"arm {arm.name!r}: {problem}")
         return self
+
+    def _unequal(self, arm: Arm) -> str:
+        """Why an arm cannot be as long as another; empty where it can. Raises for settings that cannot be."""
+        ours, long = self.settings(arm), arm.as_long_as
+        if long is None or isinstance(ours, GrpoConfig):
+            return ""
+        theirs, first = self.settings(self.by_name[long.arm]), self.settings(self.by_name[arm.after])
+        if isinstance(theirs, GrpoConfig) and ours.batch != theirs.prompts:
+            return f"sft.batch = {ours.batch}, but {long.arm!r} has {theirs.prompts} prompts an update: other pages"
+        if long.by == "compute" and isinstance(first, SftConfig) and not (first.steps and first.batch == ours.batch):
+            return f"by compute: {arm.after!r}, whose updates are measured, needs steps of its own and this arm's batch"
+        return ""
 
     @property
     def by_name(self) -> dict[str, Arm]:

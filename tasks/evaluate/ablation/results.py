@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import Any
 
 from tasks.evaluate.ablation.config import AblationConfig, Arm, Cell
-from tasks.intervals import Interval, over_seeds
+from tasks.intervals import NOTHING, Interval, over_seeds, paired
 from tasks.records import StageRef
 from tasks.store import Folder
 from tasks.train.cost import seconds_of
@@ -41,7 +41,7 @@ class Results:
     def mean(self, arm: str, metric: str) -> Interval:
         """Of an arm, or the base, over families of pages and training seeds; nothing where no page has the metric."""
         row = self._means.get((arm, metric))
-        return Interval(None, None, None, 0) if row is None else _interval(row, "mean")
+        return NOTHING if row is None else _interval(row, "mean")
 
     def change(self, before: str, after: str, metric: str) -> Interval:
         """After - before, paired by page and seed; as `mean`."""
@@ -50,7 +50,7 @@ class Results:
         if row := self._differences.get((after, before, metric)):
             value, low, high, n, p, bound = _interval(row, "difference")
             return Interval(_minus(value), _minus(high), _minus(low), n, p, bound)
-        return Interval(None, None, None, 0)
+        return NOTHING
 
     def by_seed(self, arm: str, of: Callable[[Log], float | None]) -> dict[int, float]:
         """Something of the log of each training of an arm, where it has it."""
@@ -87,7 +87,7 @@ class Results:
     def gap(self, before: str, after: str, key: str) -> Interval:
         """A logged value of one arm less that of another, over pairs of seeds."""
         a, b = (self.by_seed(arm, lambda log: mean_of(log, key)) for arm in (before, after))
-        return over_seeds([b[seed] - a[seed] for seed in a if seed in b])
+        return paired(a, b)
 
     def seconds(self, arm: str) -> Interval:
         """Seconds of an arm's own updates, over seeds."""

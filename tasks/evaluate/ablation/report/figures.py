@@ -84,7 +84,10 @@ def _course(results: Results, arm: str, key: str) -> Any:
     means = np.ma.masked_invalid([run[:shortest] for run in values]).mean(0).filled(np.nan)
     if shortest < _WINDOW or bool(np.isnan(means).all()):
         return np.array([])
-    return np.convolve(np.nan_to_num(means), np.ones(_WINDOW) / _WINDOW, "valid")
+    known, window = ~np.isnan(means), np.ones(_WINDOW)
+    count = np.convolve(known, window, "valid")
+    sums = np.convolve(np.nan_to_num(means), window, "valid")
+    return np.divide(sums, count, out=np.full_like(sums, np.nan), where=count > 0)
 
 
 def _draw(lines: dict[str, Sequence[float]], axes: Any) -> None:
