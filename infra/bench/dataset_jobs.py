@@ -56,7 +56,7 @@ def build(folder: str) -> dict[str, int]:
     look, earlier = RenderConfig(), render_stage.folder(str(standing.get("rendered", "none"))).uri
     missing = [] if render_stage.done(look, given) else plan(look, given)
     rendered = render_pages(look, given, previous=earlier)
-    base = digest(rendered.digest)
+    base = split_stage.digest(SplitConfig(), rendered)
     ledger = previous_ledger(out, base)
     dealt = split_stage(SplitConfig(), rendered, ledger)
     before = publish_stage.folder(str(standing.get("published", "none"))).uri
