@@ -125,7 +125,9 @@ def _reference_edits(text: str, root: Node) -> list[Edit]:
 def _seen(text: str) -> str:
     """The text without characters that leave no mark."""
     text = INVISIBLE.sub("", text)
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in DROPPED)
+    # a text has few different characters
+    dropped = {ord(c) for c in set(text) - {"\n", "\t"} if unicodedata.category(c) in DROPPED}
+    return text.translate(dict.fromkeys(dropped)) if dropped else text
 
 
 def _characters(text: str) -> str:
@@ -140,13 +142,8 @@ def _characters(text: str) -> str:
 
 
 def _few_marks(text: str) -> str:
-    out: list[str] = []
-    run = 0
-    for c in text:
-        run = run + 1 if unicodedata.combining(c) else 0
-        if run <= MARKS:
-            out.append(c)
-    return "".join(out)
+    marks = "".join(sorted(filter(unicodedata.combining, set(text))))
+    return re.sub(f"([{marks}]{{{MARKS}}})[{marks}]+", r"\1", text) if marks else text
 
 
 def _front_matter(text: str) -> str:

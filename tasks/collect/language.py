@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from tasks.markdown import Node, parse
 
 CODE = frozenset({"CodeBlock", "Code", "HtmlBlock", "InlineHtml"})
@@ -20,9 +22,10 @@ def detect(text: str) -> str:
     A text without letters is 'en'.
     """
     sample = _prose(parse(text, math=True))[:SAMPLE]
-    kana = sum("ぁ" <= c <= "ヺ" or "ｦ" <= c <= "ﾝ" for c in sample)
-    han = sum("一" <= c <= "鿿" or "㐀" <= c <= "䶿" for c in sample)
-    letters = sum(map(str.isalpha, sample))
+    counts = Counter(sample)
+    kana = sum(n for c, n in counts.items() if "ぁ" <= c <= "ヺ" or "ｦ" <= c <= "ﾝ")
+    han = sum(n for c, n in counts.items() if "一" <= c <= "鿿" or "㐀" <= c <= "䶿")
+    letters = sum(n for c, n in counts.items() if c.isalpha())
     if not letters:
         return "en"
     if kana >= MIN_KANA * letters and kana >= MIN_KANA_OF_CJK * (kana + han):
