@@ -21,7 +21,7 @@ from tasks.collect import collect
 from tasks.config import CollectConfig
 
 BIN = Path(sys.executable).parent
-DOCUMENTS = 400
+DOCUMENTS = 1_400
 RUNS = 3
 TOLD = re.compile(
     r"drawn: (\d+) documents in (\d+) batches in ([\d.]+) s by 2 workers, of which one drew for ([\d.]+) s"
