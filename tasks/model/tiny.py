@@ -47,6 +47,12 @@ class Shape:
     """Key-value heads."""
     rotary: tuple[int, int, int] = (6, 9, 9)
     """Share of the rotary frequencies for time, height and width: half of a head's width."""
+    rotary_base: float = 10_000.0
+    positions: int = 16 * 16
+    """Learned positions of patches, a square of them."""
+    context: int = 4096
+    vocabulary: int = 0
+    """0: the tokenizer's."""
 
 
 READER = Shape()
@@ -138,18 +144,18 @@ def build_model(tokenizer: Any, seed: int = 0, shape: Shape = READER) -> Any:
     token_id = tokenizer.convert_tokens_to_ids
     config = Qwen3VLConfig(
         text_config={
-            "vocab_size": len(tokenizer),
+            "vocab_size": shape.vocabulary or len(tokenizer),
             "hidden_size": shape.width,
             "intermediate_size": shape.inner,
             "num_hidden_layers": shape.layers,
             "num_attention_heads": shape.heads,
             "num_key_value_heads": shape.groups,
             "head_dim": 2 * sum(shape.rotary),
-            "max_position_embeddings": 4096,
+            "max_position_embeddings": shape.context,
             "tie_word_embeddings": True,
             "rope_parameters": {
                 "rope_type": "default",
-                "rope_theta": 10000.0,
+                "rope_theta": shape.rotary_base,
                 "mrope_section": list(shape.rotary),
                 "mrope_interleaved": True,
             },
@@ -166,7 +172,7 @@ def build_model(tokenizer: Any, seed: int = 0, shape: Shape = READER) -> Any:
             "spatial_merge_size": MERGE,
             "temporal_patch_size": 2,
             "out_hidden_size": shape.width,
-            "num_position_embeddings": 16 * 16,
+            "num_position_embeddings": shape.positions,
             "deepstack_visual_indexes": list(shape.deepstack),
         },
         image_token_id=token_id("<|image_pad|>"),
@@ -188,7 +194,8 @@ def save(model: Any, processor: Any, folder: Path, dtype: torch.dtype | None = N
     import torch
 
     dtype = dtype or torch.bfloat16
-    state = {name: tensor.to(dtype) for name, tensor in model.state_dict().items()}
+    tied = model.all_tied_weights_keys  # as copies they would no longer be seen to be one
+    state = {name: tensor.to(dtype) for name, tensor in model.state_dict().items() if name not in tied}
     kept, model.config.dtype = model.config.dtype, dtype
     model.save_pretrained(folder, state_dict=state)
     model.config.dtype = kept

@@ -73,21 +73,15 @@ def image_tokens(model: Any) -> list[int]:
     return [getattr(model.config, name) for name in names]
 
 
-def make_trainer(config: GrpoRun, model: Any, processor: Any, rows: Any, scratch: Path) -> Any:
-    """TRL's GRPOTrainer with guidance (`guided`); on a CPU with the shortcuts of `rollouts`.
+def make_arguments(config: GrpoRun, model: Any, scratch: Path) -> Any:
+    """Every step samples its own answers, from the whole distribution: a cut tail would bias the ratio of policies.
 
-    Every step samples its own answers, from the whole distribution: a cut tail would bias the ratio of policies.
     Only the tokens that stand for an image are barred: in an answer there is no image that the model could put there.
     """
-    import torch
     from trl import GRPOConfig
 
-    from tasks.train.guided import GuidedTrainer
-    from tasks.train.rollouts import SharedPagesTrainer
-
     grpo = config.grpo
-    align_tokens(model, processor.tokenizer)
-    arguments = GRPOConfig(
+    return GRPOConfig(
         **common_arguments(scratch, grpo, grpo.prompts * grpo.generations),
         num_generations=grpo.generations,
         max_completion_length=config.model.max_new_tokens,
@@ -100,13 +94,26 @@ def make_trainer(config: GrpoRun, model: Any, processor: Any, rows: Any, scratch
         shuffle_dataset=False,
         lr_scheduler_type="linear",
     )
-    trainer = GuidedTrainer if torch.cuda.is_available() else SharedPagesTrainer
+
+
+def make_trainer(
+    config: GrpoRun, model: Any, processor: Any, rows: Any, scratch: Path, shortcuts: bool | None = None
+) -> Any:
+    """TRL's GRPOTrainer with guidance (`guided`), and with the shortcuts of `rollouts` (default: on a CPU)."""
+    import torch
+
+    from tasks.train.guided import GuidedTrainer
+    from tasks.train.rollouts import SharedPagesTrainer
+
+    align_tokens(model, processor.tokenizer)
+    shortcuts = not torch.cuda.is_available() if shortcuts is None else shortcuts
+    trainer = SharedPagesTrainer if shortcuts else GuidedTrainer
     return trainer(
         model=model,
-        guidance=grpo.guidance,
+        guidance=config.grpo.guidance,
         answer=lambda row: answer_text(row["reference"]),
-        reward_funcs=make_reward(grpo.weights),
-        args=arguments,
+        reward_funcs=make_reward(config.grpo.weights),
+        args=make_arguments(config, model, scratch),
         train_dataset=rows,
         processing_class=processor,
     )
