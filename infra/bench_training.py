@@ -3,9 +3,10 @@ recto adds to bare TRL.
 
 Bare is TRL's own trainer with the same model, arguments, rows and rewards; recto's is that of the stages, with all that
 they watch. For GRPO on a CPU there are two: what runs on a GPU, and with the shortcuts that a CPU takes. In every round
-they take turns, each with a model of its own, and the first updates of each are left out. `--random-2b` puts the
-architecture of Qwen3-VL-2B with random weights in place of the run's model, for which nothing is downloaded; its
-answers all have the greatest length.
+each trains a model of its own; its first updates and the last are not timed, nor what happens once a run: checks before
+the first update, the probe, checkpoints. Every run is told on stderr as it ends. `--random-2b` puts the architecture of
+Qwen3-VL-2B with random weights in place of the run's model, for which nothing is downloaded; nearly all of its answers
+have the greatest length.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import math
 import os
 import statistics
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,9 +33,10 @@ from tasks.store import Folder
 from tasks.train import grpo, sft
 from tasks.train.cost import Meter, peak_memory
 from tasks.train.engine import fresh_model
-from tasks.train.environment import versions
-from tasks.train.pages import DatasetPage, choose_pages, draw, read_images
-from tasks.train.trainer import align_tokens, fit, prepare_libraries, usable_pages
+from tasks.train.environment import precision, versions
+from tasks.train.guards import check_context
+from tasks.train.pages import DatasetPage, choose_pages, draw, image_sizes, read_images
+from tasks.train.trainer import align_tokens, check_step, fit, keep_float32, prepare_libraries, usable_pages
 from tasks.train_config import GrpoConfig, GrpoRun, SftConfig, SftRun
 
 WARM = 2
@@ -74,15 +77,17 @@ def random_2b(folder: Path, labels: Sequence[str]) -> str:
 
 
 class Timed(NamedTuple):
-    """Seconds of an update, and at the highest the bytes of the GPU, or of the process where there is none."""
+    """Seconds of each timed update, tokens of all of them, and bytes at the highest, of the GPU or, without one, of the
+    process, measured and predicted."""
 
-    seconds: float
-    tokens: float
+    seconds: list[float]
+    tokens: int
     peak: int
+    predicted: int
 
 
 def timed(kind: Kind, config: SftRun | GrpoRun, processor: Any, images: Images, order: Sequence[DatasetPage]) -> Timed:
-    """Train a fresh model with one of the two."""
+    """Train a fresh model with one of the trainers."""
     import torch
     from transformers.trainer_callback import PrinterCallback
     from trl import GRPOTrainer
@@ -90,8 +95,10 @@ def timed(kind: Kind, config: SftRun | GrpoRun, processor: Any, images: Images, 
     from infra.bench.ticks import Ticks
 
     Meter()  # its peaks begin here
-    model = fresh_model(SftRun(model=config.model, lora=config.lora))
-    ticks, log = Ticks(WARM), []
+    model, limit = fresh_model(SftRun(model=config.model, lora=config.lora)), config.model.max_new_tokens
+    longest = check_context(model, processor, config.model.prompt, image_sizes(images), limit)
+    predicted = check_step(model, config, longest)
+    ticks = Ticks(WARM)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         if isinstance(config, SftRun):  # recto trains with the stock class
@@ -109,18 +116,22 @@ def timed(kind: Kind, config: SftRun | GrpoRun, processor: Any, images: Images, 
                 train_dataset=grpo.make_rows(config, images, order),
                 processing_class=processor,
             )
+            keep_float32(model)
         trainer.add_callback(ticks)
-        if kind != "bare":
-            log = fit(trainer, Folder(f"{scratch}/stage"), folder, stage_of(config), "loss").log
-        else:
+        if kind == "bare":
             trainer.remove_callback(PrinterCallback)
             trainer.train()
+            seen = [row["num_tokens"] for row in trainer.state.log_history if "loss" in row]
+            tokens = int(seen[-2] - seen[WARM - 1])
+        else:
+            log, _ = fit(trainer, Folder(f"{scratch}/stage"), folder, stage_of(config), "loss")
+            tokens = sum(row["tokens"] for row in log[WARM:-1])
     peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else peak_memory()
-    return Timed(ticks.seconds, statistics.fmean(row["tokens"] for row in log) if log else 0.0, peak)
+    return Timed(ticks.seconds, tokens, peak, predicted)
 
 
-def bench(config: SftRun | GrpoRun, dataset: StageRef, rounds: int) -> list[str]:
-    """Rows of the table."""
+def bench(config: SftRun | GrpoRun, dataset: StageRef, rounds: int) -> dict[Kind, list[Timed]]:
+    """The runs of each trainer, told as they end."""
     import torch
 
     processor = load_processor(config.model.base)
@@ -138,21 +149,35 @@ def bench(config: SftRun | GrpoRun, dataset: StageRef, rounds: int) -> list[str]
         kinds.append("recto, CPU shortcuts")
     runs: dict[Kind, list[Timed]] = {kind: [] for kind in kinds}
     for i in range(rounds):
-        for kind in kinds[:: -1 if i % 2 else 1]:
-            runs[kind].append(timed(kind, config, processor, images, order))
+        first = i % len(kinds)
+        for kind in kinds[first:] + kinds[:first]:
+            run = timed(kind, config, processor, images, order)
+            runs[kind].append(run)
+            print(
+                json.dumps({"stage": name, "trainer": kind, "round": i, **run._asdict()}), file=sys.stderr, flush=True
+            )
             gc.collect()  # a trainer and its model name each other
-    theirs = [run.seconds for run in runs["bare"]]
+    return runs
+
+
+def table(stage: str, runs: Mapping[Kind, Sequence[Timed]]) -> list[str]:
+    """A row a trainer. An update is the median of a run's and the geometric mean over runs; what is more than bare is
+    compared round by round."""
+    medians = {kind: [statistics.median(run.seconds) for run in of_kind] for kind, of_kind in runs.items()}
     rows = []
-    for kind in kinds[1:]:
-        ours = [run.seconds for run in runs[kind]]
-        found = over_seeds([math.log(b / a) for a, b in zip(theirs, ours, strict=True)])
-        more, low, high = (f"{100 * math.expm1(x):+.1f}" if x is not None else "?" for x in found[:3])
-        seconds, tokens = statistics.fmean(ours), statistics.fmean(run.tokens for run in runs[kind])
-        cells = (name, kind, settings.steps, rounds, f"{statistics.fmean(theirs):.3f}", f"{seconds:.3f}")
-        peak = max(run.peak for run in runs[kind]) / 1e9
-        rows.append(
-            f"| {' | '.join(map(str, cells))} | {more} [{low}, {high}] | {tokens / seconds:,.0f} | {peak:.1f} |"
+    for kind, of_kind in runs.items():
+        ratios = [math.log(b / a) for a, b in zip(medians["bare"], medians[kind], strict=True)]
+        more, low, high = (f"{100 * math.expm1(x or 0):+.1f}" for x in over_seeds(ratios)[:3])
+        cells = (
+            stage,
+            kind,
+            f"{statistics.geometric_mean(medians[kind]):.3f}",
+            f"{more} [{low}, {high}]" if kind != "bare" else "",
+            f"{sum(run.tokens for run in of_kind) / sum(sum(run.seconds) for run in of_kind):,.0f}",
+            f"{max(run.peak for run in of_kind) / 1e9:.1f}",
+            f"{of_kind[0].predicted / 1e9:.1f}",
         )
+        rows.append(f"| {' | '.join(cells)} |")
     return rows
 
 
@@ -160,14 +185,13 @@ def stage_of(config: SftRun | GrpoRun) -> str:
     return "sft" if isinstance(config, SftRun) else "grpo"
 
 
-def configured(run: RunConfig, base: str, updates: int) -> tuple[SftRun, GrpoRun]:
+def configured(run: RunConfig, updates: int, **model: Any) -> dict[str, SftRun | GrpoRun]:
     changes = {"steps": updates, "save_steps": updates + 1}
-    model = run.model.model_copy(update={"base": base})
-    shared: dict[str, Any] = {"model": model, "pages": run.pages, "lora": run.lora}
-    return (
-        SftRun(sft=run.sft.model_copy(update=changes), **shared),
-        GrpoRun(grpo=run.grpo.model_copy(update=changes), **shared),
-    )
+    shared: dict[str, Any] = {"model": run.model.model_copy(update=model), "pages": run.pages, "lora": run.lora}
+    return {
+        "sft": SftRun(sft=run.sft.model_copy(update=changes), **shared),
+        "grpo": GrpoRun(grpo=run.grpo.model_copy(update=changes), **shared),
+    }
 
 
 def main() -> None:
@@ -175,8 +199,10 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, metavar="FILE.toml")
     parser.add_argument("--dataset", required=True, metavar="URI")
     parser.add_argument("--random-2b", action="store_true")
+    parser.add_argument("--stage", choices=["sft", "grpo"], help="default: both")
     parser.add_argument("--updates", type=int, default=12, metavar="N", help="default: %(default)s")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="default: %(default)s")
+    parser.add_argument("--rounds", type=int, default=6, metavar="N", help="default: %(default)s")
+    parser.add_argument("--answer-tokens", type=int, metavar="N", help="default: the run's model.max_new_tokens")
     arguments = parser.parse_args()
     if arguments.updates < WARM + 2 or arguments.rounds < 2:
         parser.error(f"at least {WARM + 2} updates and 2 rounds")
@@ -187,12 +213,14 @@ def main() -> None:
         base = run.model.base
         if arguments.random_2b:
             base = random_2b(Path(folder, "2b"), [page.markdown for page in choose_pages(dataset, "train", run.pages)])
-        configs = configured(run, base, arguments.updates)
-        print(json.dumps(versions(configs[0].model)))
-        print("| stage | trainer | updates | rounds | bare, s an update | s an update | % more | tokens/s | peak GB |")
-        print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-        for config in configs:
-            print(*bench(config, dataset, arguments.rounds), sep="\n", flush=True)
+        tokens = arguments.answer_tokens or run.model.max_new_tokens
+        configs = configured(run, arguments.updates, base=base, max_new_tokens=tokens)
+        print(json.dumps({"computed in": precision(), **versions(configs["sft"].model)}), flush=True)
+        rows = []
+        for stage in [arguments.stage] if arguments.stage else configs:
+            rows += table(stage, bench(configs[stage], dataset, arguments.rounds))
+        print("| stage | trainer | s an update | % more than bare | tokens/s | peak GB | predicted GB |")
+        print("| --- | --- | ---: | ---: | ---: | ---: | ---: |", *rows, sep="\n")
 
 
 if __name__ == "__main__":

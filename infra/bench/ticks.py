@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from itertools import pairwise
 from typing import Any
@@ -21,7 +20,6 @@ class Ticks(TrainerCallback):
         self.begun.append(time.perf_counter())
 
     @property
-    def seconds(self) -> float:
-        """Median of an update, with all that follows it before the next one."""
-        begun = self.begun[self.warm :]
-        return statistics.median(b - a for a, b in pairwise(begun))
+    def seconds(self) -> list[float]:
+        """Of each update but the last, with all that follows it before the next one."""
+        return [b - a for a, b in pairwise(self.begun[self.warm :])]

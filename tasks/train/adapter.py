@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +52,12 @@ def adapter_parameters(model: Any) -> dict[str, list[Any]]:
     return parts
 
 
-def gradient_norms(model: Any) -> dict[str, float]:
-    """Part of the adapter -> norm of its gradient, 0 where there is none."""
-    import torch
+def gradient_norms(parts: Mapping[str, Sequence[Any]]) -> dict[str, float]:
+    """Part of the adapter, by its `adapter_parameters` -> norm of its gradient, 0 where there is none."""
+    from torch.nn.utils import get_total_norm
 
     return {
-        part: float(torch.stack([g.detach().float().norm() for g in gradients]).norm()) if gradients else 0.0
-        for part, weights in adapter_parameters(model).items()
-        for gradients in [[w.grad for w in weights if w.grad is not None]]
+        part: float(get_total_norm([w.grad for w in weights if w.grad is not None])) for part, weights in parts.items()
     }
 
 

@@ -16,7 +16,7 @@ from transformers import TrainerCallback
 
 from tasks.progress import Progress
 from tasks.store import Folder
-from tasks.train.adapter import gradient_norms
+from tasks.train.adapter import adapter_parameters, gradient_norms
 from tasks.train.checkpoints import push_checkpoint
 from tasks.train.guards import check_finite, check_gradients
 from tasks.train.watch import SEEN, newest_warnings
@@ -50,20 +50,25 @@ class WatchGradients(TrainerCallback):
     """The norm of each part of the adapter's gradient, before it is clipped, in the log as grad_norm/<part>."""
 
     def __init__(self) -> None:
-        self.norms: deque[dict[str, float]] = deque(maxlen=WITHOUT)
+        self.norms: dict[str, float] = {}
+        self.telling: deque[dict[str, float]] = deque(maxlen=WITHOUT)
 
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
-        self.norms.append(gradient_norms(model))
-        if len(self.norms) == WITHOUT:
-            check_gradients(state.global_step + 1, self.norms)
+    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        self.parts = adapter_parameters(model)
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.norms = gradient_norms(self.parts)
+        if any(self.norms.values()):  # a step without a signal tells nothing of any part
+            self.telling.append(self.norms)
+        if len(self.telling) == WITHOUT:
+            check_gradients(state.global_step + 1, self.telling)
 
     def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         row = state.log_history[-1]
         if self.norms and "loss" in row:
-            norms = self.norms[-1]
             # they were taken after the gradient was clipped, the trainer's own norm before
-            clipped = math.hypot(*norms.values()) or 1.0
-            row |= {f"grad_norm/{part}": norm / clipped * row["grad_norm"] for part, norm in norms.items()}
+            clipped = math.hypot(*self.norms.values()) or 1.0
+            row |= {f"grad_norm/{part}": norm / clipped * row["grad_norm"] for part, norm in self.norms.items()}
 
 
 class Count(TrainerCallback):

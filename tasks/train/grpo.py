@@ -33,6 +33,7 @@ from tasks.train.trainer import (
     common_arguments,
     ends,
     fit,
+    keep_float32,
     prepare_libraries,
     usable_pages,
     write_checkpoint,
@@ -107,8 +108,8 @@ def make_trainer(
 
     align_tokens(model, processor.tokenizer)
     shortcuts = not torch.cuda.is_available() if shortcuts is None else shortcuts
-    trainer = SharedPagesTrainer if shortcuts else GuidedTrainer
-    return trainer(
+    kind = SharedPagesTrainer if shortcuts else GuidedTrainer
+    trainer = kind(
         model=model,
         guidance=config.grpo.guidance,
         answer=lambda row: answer_text(row["reference"]),
@@ -117,6 +118,8 @@ def make_trainer(
         train_dataset=rows,
         processing_class=processor,
     )
+    keep_float32(model)
+    return trainer
 
 
 def _grpo(folder: Folder, config: GrpoRun, dataset: StageRef, sft: StageRef) -> Counts:
@@ -163,5 +166,5 @@ def _grpo(folder: Folder, config: GrpoRun, dataset: StageRef, sft: StageRef) -> 
     }
 
 
-grpo_stage = Stage("grpo", 4, _grpo, environment, ignore=("cost",))
+grpo_stage = Stage("grpo", 5, _grpo, environment, ignore=("cost",))
 grpo = grpo_stage.task(retries=0, timeout_seconds=24 * 3600)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import random
+import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,7 +16,7 @@ from typing import Any
 from tasks.records import StageError
 from tasks.scoring import composite_reward, resolve_weights
 from tasks.store import Folder
-from tasks.train.adapter import gradient_norms
+from tasks.train.adapter import adapter_parameters, gradient_norms
 from tasks.train.inputs import image_tokens
 from tasks.train.signal import Finding, Gradient, Group, Sampled, Signal, findings, measure, summary
 from tasks.train_config import GrpoRun
@@ -59,7 +60,7 @@ def sample(trainer: Any, rows: Any, config: GrpoRun) -> Signal:
         return Signal(len(rows), grpo.generations, tokens)
     weights = resolve_weights(grpo.weights)
     groups: list[Group] = []
-    telling: Any = None
+    telling: Any = None  # the batch with the largest advantages
     with _undisturbed(trainer), trainer.accelerator.autocast():
         for first in range(0, len(rows), grpo.prompts):
             chosen = [rows[i] for i in range(first, min(first + grpo.prompts, len(rows)))]
@@ -69,9 +70,8 @@ def sample(trainer: Any, rows: Any, config: GrpoRun) -> Signal:
                 Group(answers[i * grpo.generations :][: grpo.generations], _expected(row["reference"], weights))
                 for i, row in enumerate(chosen)
             ]
-            part = _most_telling(batch, trainer.args.per_device_train_batch_size)
-            if telling is None or _weight(part) > _weight(telling):
-                telling = part
+            if telling is None or _weight(batch) > _weight(telling):
+                telling = batch
         gradient = _backward(trainer, telling)
     return measure(groups, [part for part, weight in weights.items() if weight], tokens, gradient)
 
@@ -94,30 +94,29 @@ def _expected(label: str, weights: dict[str, float]) -> frozenset[str]:
     return frozenset(part for part, value in composite_reward("", label, weights).parts.items() if value is not None)
 
 
-def _most_telling(batch: Any, size: int) -> Any:
-    """So many answers of a batch as one forward pass of training takes, those with the largest advantages."""
-    from trl.trainer.utils import split_pixel_values_by_grid, split_tensor_dict, unsplit_pixel_values_by_grid
-
-    parts = max(1, len(batch["advantages"]) // size)
-    split = split_tensor_dict(split_pixel_values_by_grid(batch), parts)
-    return unsplit_pixel_values_by_grid(max(split, key=_weight))
-
-
 def _weight(batch: Any) -> float:
     return float(batch["advantages"].abs().sum())
 
 
 def _backward(trainer: Any, batch: Any) -> Gradient:
+    """The gradient of a step: of a batch, in parts as training takes them."""
     import torch
+    from trl.trainer.utils import split_pixel_values_by_grid, split_tensor_dict, unsplit_pixel_values_by_grid
 
     signal = _weight(batch) > 0
     if not signal:
         batch["advantages"] = torch.ones_like(batch["advantages"])
-    trainer.current_gradient_accumulation_steps = 1
-    trainer.compute_loss(trainer.model, batch).backward()
-    norms = gradient_norms(trainer.model)
-    trainer.model.zero_grad(set_to_none=True)
-    return Gradient("policy" if signal else "likelihood", trainer._metrics["train"]["entropy"][-1], norms)
+    arguments, model = trainer.args, trainer.model
+    if arguments.gradient_checkpointing:  # the trainer does so no sooner than in `train`
+        model.gradient_checkpointing_enable(arguments.gradient_checkpointing_kwargs)
+    parts = max(1, len(batch["advantages"]) // arguments.per_device_train_batch_size)
+    trainer.current_gradient_accumulation_steps = parts
+    for part in split_tensor_dict(split_pixel_values_by_grid(batch), parts):
+        trainer.compute_loss(model, unsplit_pixel_values_by_grid(part)).backward()
+    norms = gradient_norms(adapter_parameters(model))
+    model.zero_grad(set_to_none=True)
+    entropy = statistics.fmean(trainer._metrics["train"]["entropy"][-parts:])
+    return Gradient("policy" if signal else "likelihood", entropy, norms)
 
 
 @contextmanager

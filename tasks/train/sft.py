@@ -26,6 +26,7 @@ from tasks.train.trainer import (
     common_arguments,
     ends,
     fit,
+    keep_float32,
     prepare_libraries,
     usable_pages,
     write_checkpoint,
@@ -57,7 +58,9 @@ def make_trainer(config: SftRun, model: Any, processor: Any, rows: Any, scratch:
         max_length=None,
         lr_scheduler_type="cosine",
     )
-    return SFTTrainer(model=model, args=arguments, train_dataset=rows, processing_class=processor)
+    trainer = SFTTrainer(model=model, args=arguments, train_dataset=rows, processing_class=processor)
+    keep_float32(model)
+    return trainer
 
 
 def _sft(folder: Folder, config: SftRun, dataset: StageRef, *before: StageRef) -> Counts:
@@ -104,5 +107,5 @@ def _sft(folder: Folder, config: SftRun, dataset: StageRef, *before: StageRef) -
     }
 
 
-sft_stage = Stage("sft", 4, _sft, environment, ignore=("cost",))
+sft_stage = Stage("sft", 5, _sft, environment, ignore=("cost",))
 sft = sft_stage.task(retries=0, timeout_seconds=24 * 3600)

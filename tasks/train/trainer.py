@@ -92,6 +92,13 @@ def common_arguments(scratch: Path, config: SftConfig | GrpoConfig, batch: int) 
     }
 
 
+def keep_float32(model: Any) -> None:
+    """TRL turns the adapter over a 4-bit base into bfloat16, where small updates round to nothing."""
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+
+
 def recomputes(config: SftConfig | GrpoConfig) -> bool:
     import torch
 
@@ -144,7 +151,7 @@ def fit(trainer: Any, folder: Folder, scratch: Path, name: str, shown: str) -> F
     return Fitted(rows, resumed_at)
 
 
-def check_step(model: Any, config: SftRun | GrpoRun, prompt: int) -> None:
+def check_step(model: Any, config: SftRun | GrpoRun, prompt: int) -> int:
     """Check the memory that a step will take, for prompts of at most so many tokens; see `memory.check_memory`."""
     import torch
 
@@ -168,7 +175,7 @@ def check_step(model: Any, config: SftRun | GrpoRun, prompt: int) -> None:
         plain_attention=model.config._attn_implementation == "eager",
         bytes=2 if precision() == "bfloat16" else 4,
     )
-    check_memory(model, step, available())
+    return check_memory(model, step, available())
 
 
 def write_checkpoint(

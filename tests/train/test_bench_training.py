@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,23 +11,42 @@ from safetensors import safe_open
 from training_pages import grpo_run, sft_run
 
 from infra import bench_training
-from infra.bench_training import QWEN3_VL_2B, bench, random_2b
+from infra.bench_training import QWEN3_VL_2B, WARM, Timed, bench, random_2b, table
 from tasks.model import tiny
 from tasks.model.load import load_model, load_processor
 from tasks.records import StageRef
 
 
-@pytest.mark.parametrize(("config", "trainers"), [(sft_run, ["recto"]), (grpo_run, ["recto", "recto, CPU shortcuts"])])
-def test_a_row_compares_a_trainer_with_bare_trl(
-    home: Path, untrained: str, dataset: StageRef, config: Callable[..., Any], trainers: list[str]
+@pytest.mark.parametrize(
+    ("config", "more"), [(sft_run, []), (grpo_run, [] if torch.cuda.is_available() else ["recto, CPU shortcuts"])]
+)
+def test_the_trainers_do_the_same_work(
+    home: Path, untrained: str, dataset: StageRef, config: Callable[..., Any], more: list[str]
 ) -> None:
-    rows = [row.strip("| ").split(" | ") for row in bench(config(untrained, steps=4), dataset, 2)]
-    assert [row[1] for row in rows] == trainers
-    for _, _, updates, rounds, *seconds, more, tokens, peak in rows:
-        assert (updates, rounds) == ("4", "2")
-        assert min(float(x.replace(",", "")) for x in (*seconds, tokens, peak)) > 0
-        middle, low, high = (float(x) for x in re.findall(r"[-+.\d]+", more))
-        assert low <= middle <= high
+    runs = bench(config(untrained, steps=5), dataset, 1)
+    assert list(runs) == ["bare", "recto", *more]
+    assert {len(run.seconds) for (run,) in runs.values()} == {5 - WARM - 1}
+    assert len({run.tokens for (run,) in runs.values()}) == 1
+    assert runs["recto"][0].tokens > 0
+
+
+def test_what_a_row_says() -> None:
+    bare = [Timed([1.0, 1.0, 9.0], 330, 10**9, 2 * 10**9), Timed([2.0, 2.0, 2.0], 330, 3 * 10**9, 2 * 10**9)]
+    slower = [run._replace(seconds=[1.1 * s for s in run.seconds]) for run in bare]
+    assert table("sft", {"bare": bare, "recto": slower}) == [
+        "| sft | bare | 1.414 |  | 39 | 3.0 | 2.0 |",
+        "| sft | recto | 1.556 | +10.0 [+10.0, +10.0] | 35 | 3.0 | 2.0 |",
+    ]
+
+
+def test_what_follows_an_update_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from infra.bench.ticks import Ticks
+
+    ticks, clock = Ticks(2), iter([0.0, 50.0, 60.0, 61.0, 64.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    for _ in range(5):
+        ticks.on_step_begin(None, None, None)
+    assert ticks.seconds == [1.0, 3.0]
 
 
 def test_the_2b_has_the_parameters_of_qwens() -> None:

@@ -240,9 +240,19 @@ def stock(trainer: Any) -> Any:
     return trainer
 
 
-def test_an_adapter_of_another_shape(home: Path, untrained: str, dataset: StageRef, warm: StageRef) -> None:
-    config = grpo_run(untrained).model_copy(update={"lora": LoraConfig(r=8, alpha=8)})
-    with pytest.raises(AdapterMismatchError, match="the SFT adapter has r = 4, not 8; give both"):
+@pytest.mark.parametrize(
+    ("lora", "told"),
+    [
+        (LoraConfig(r=8, alpha=8), "r = 4, not 8; give both"),
+        (LoraConfig(r=4, alpha=16), "alpha = 8, not 16; give both"),
+        (LoraConfig(r=4, alpha=8, vision=False), r"layers = \(.*visual.*, not .*; give both"),
+    ],
+)
+def test_an_adapter_of_another_shape(
+    home: Path, untrained: str, dataset: StageRef, warm: StageRef, lora: LoraConfig, told: str
+) -> None:
+    config = grpo_run(untrained).model_copy(update={"lora": lora})
+    with pytest.raises(AdapterMismatchError, match=f"the SFT adapter has {told}"):
         grpo_stage(config, dataset, warm)
 
 

@@ -76,6 +76,21 @@ def test_a_part_without_gradient() -> None:
     check_gradients(7, [dict.fromkeys(alive, 0.0)] * 3)  # steps without a signal are GRPO's business
 
 
+def test_steps_without_a_signal_do_not_hide_a_part_without_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare_libraries()
+    from tasks.train import callbacks
+
+    alive, none = {"text": 0.5, "vision": 0.0}, {"text": 0.0, "vision": 0.0}
+    norms = iter([alive, none, alive, none, none, alive])
+    monkeypatch.setattr(callbacks, "gradient_norms", lambda _: next(norms))
+    watch, state = callbacks.WatchGradients(), SimpleNamespace(global_step=0)
+    watch.parts = {}
+    for state.global_step in range(5):
+        watch.on_pre_optimizer_step(None, state, None)
+    with pytest.raises(NoGradientError, match="step 6: the vision adapter got no gradient in 3 steps"):
+        watch.on_pre_optimizer_step(None, SimpleNamespace(global_step=5), None)
+
+
 STEP = Step(4, 4, 16, 300, 100, 1200, recompute=False, plain_attention=True, bytes=4)
 
 
@@ -88,6 +103,32 @@ def test_memory_is_told_or_stops_the_run(untrained: str, caplog: pytest.LogCaptu
     assert f"memory: a step is predicted to take {needed / 1e9:.2f} GB, " in caplog.text
     with pytest.raises(MemoryTooSmallError, match=r"of them vision activations; there are .* GB: lower the size of"):
         check_memory(model, STEP, needed // 2)
+
+
+def test_a_stage_stops_before_it_runs_out_of_memory(
+    home: Path, monkeypatch: pytest.MonkeyPatch, untrained: str, dataset: StageRef, warm: StageRef
+) -> None:
+    from tasks.train.grpo import grpo_stage
+
+    monkeypatch.setattr("tasks.train.trainer.available", lambda: 10**7)
+    with pytest.raises(MemoryTooSmallError, match=r"there are 0\.01 GB: lower"):
+        sft_stage(sft_run(untrained, seed=7), dataset)
+    with pytest.raises(MemoryTooSmallError, match=r"there are 0\.01 GB: lower"):
+        grpo_stage(grpo_run(untrained, seed=7), dataset, warm)
+
+
+def test_a_run_tells_and_keeps_its_warnings(
+    home: Path, caplog: pytest.LogCaptureFixture, untrained: str, dataset: StageRef, warm: StageRef
+) -> None:
+    """An answer of one token is always cut."""
+    from tasks.train.grpo import grpo_stage
+
+    config = grpo_run(untrained, steps=5)
+    short = config.model_copy(update={"model": config.model.model_copy(update={"max_new_tokens": 20})})
+    ref = grpo_stage(short, dataset, warm)
+    (kept,) = Folder(ref.uri).read_json("warnings.json")
+    assert (kept["kind"], kept["step"]) == (Kind.CLIPPED, 5)
+    assert f"step 5: {kept['says']}" in caplog.text
 
 
 def test_what_memory_depends_on(untrained: str) -> None:

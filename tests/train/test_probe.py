@@ -96,6 +96,23 @@ def test_image_tokens_that_were_cut(tmp_path: Path, parts: tuple[Any, Any, Any],
         check_rollouts(trainer, rows, config.model.prompt)
 
 
+def test_the_gradient_is_of_all_parts_of_a_step(tmp_path: Path, parts: tuple[Any, Any, Any], untrained: str) -> None:
+    """However a step is worked off, and whether or not activations are computed twice."""
+    ways: list[dict[str, Any]] = [{}, {"micro_batch": 1}, {"micro_batch": 2, "recompute": "on"}]
+    seen = []
+    for number, way in enumerate(ways):
+        config = grpo_run(untrained, loss_type="dr_grpo", **way)
+        trainer, rows = probing(config, parts, tmp_path / str(number))
+        seen.append(sample(trainer, rows, config).gradient)
+        parts[0].gradient_checkpointing_disable()
+    assert seen[0] is not None
+    assert seen[0].norms["vision"] > 0
+    for gradient in seen[1:]:
+        assert gradient is not None
+        assert gradient.norms == pytest.approx(seen[0].norms, rel=0.05)
+        assert gradient.entropy == pytest.approx(seen[0].entropy, rel=0.01)
+
+
 def test_nothing_is_disturbed(tmp_path: Path, parts: tuple[Any, Any, Any], untrained: str) -> None:
     trainer, rows = probing(grpo_run(untrained), parts, tmp_path)
     before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
