@@ -36,7 +36,7 @@ from tasks.train.engine import fresh_model
 from tasks.train.environment import precision, versions
 from tasks.train.guards import check_context
 from tasks.train.pages import DatasetPage, choose_pages, draw, image_sizes, read_images
-from tasks.train.trainer import align_tokens, check_step, fit, keep_float32, prepare_libraries, usable_pages
+from tasks.train.trainer import align_tokens, as_it_was, check_step, fit, prepare_libraries, usable_pages
 from tasks.train_config import GrpoConfig, GrpoRun, SftConfig, SftRun
 
 WARM = 2
@@ -106,17 +106,17 @@ def timed(kind: Kind, config: SftRun | GrpoRun, processor: Any, images: Images, 
             trainer = sft.make_trainer(config, model, processor, rows, folder)
         elif kind != "bare":
             rows = grpo.make_rows(config, images, order)
-            trainer = grpo.make_trainer(config, model, processor, rows, folder, kind != "recto")
+            trainer = grpo.make_trainer(config, model, processor, rows, folder, kind == "recto, CPU shortcuts")
         else:
             align_tokens(model, processor.tokenizer)
-            trainer = GRPOTrainer(
-                model=model,
-                reward_funcs=grpo.make_reward(config.grpo.weights),
-                args=grpo.make_arguments(config, model, folder),
-                train_dataset=grpo.make_rows(config, images, order),
-                processing_class=processor,
-            )
-            keep_float32(model)
+            with as_it_was(model):
+                trainer = GRPOTrainer(
+                    model=model,
+                    reward_funcs=grpo.make_reward(config.grpo.weights),
+                    args=grpo.make_arguments(config, model, folder),
+                    train_dataset=grpo.make_rows(config, images, order),
+                    processing_class=processor,
+                )
         trainer.add_callback(ticks)
         if kind == "bare":
             trainer.remove_callback(PrinterCallback)
@@ -162,7 +162,7 @@ def bench(config: SftRun | GrpoRun, dataset: StageRef, rounds: int) -> dict[Kind
 
 def table(stage: str, runs: Mapping[Kind, Sequence[Timed]]) -> list[str]:
     """A row a trainer. An update is the median of a run's and the geometric mean over runs; what is more than bare is
-    compared round by round."""
+    compared round by round. The prediction is of the last trainer, that of the stage."""
     medians = {kind: [statistics.median(run.seconds) for run in of_kind] for kind, of_kind in runs.items()}
     rows = []
     for kind, of_kind in runs.items():
@@ -175,7 +175,7 @@ def table(stage: str, runs: Mapping[Kind, Sequence[Timed]]) -> list[str]:
             f"{more} [{low}, {high}]" if kind != "bare" else "",
             f"{sum(run.tokens for run in of_kind) / sum(sum(run.seconds) for run in of_kind):,.0f}",
             f"{max(run.peak for run in of_kind) / 1e9:.1f}",
-            f"{of_kind[0].predicted / 1e9:.1f}",
+            f"{of_kind[0].predicted / 1e9:.1f}" if kind == [*runs][-1] else "",
         )
         rows.append(f"| {' | '.join(cells)} |")
     return rows

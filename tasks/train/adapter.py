@@ -53,7 +53,7 @@ def adapter_parameters(model: Any) -> dict[str, list[Any]]:
 
 
 def gradient_norms(parts: Mapping[str, Sequence[Any]]) -> dict[str, float]:
-    """Part of the adapter, by its `adapter_parameters` -> norm of its gradient, 0 where there is none."""
+    """The norm of the gradient of each of the `adapter_parameters`' parts, 0 where there is none."""
     from torch.nn.utils import get_total_norm
 
     return {

@@ -29,11 +29,11 @@ from tasks.train.pages import DatasetPage, draw, image_sizes, read_images, train
 from tasks.train.probe import probe
 from tasks.train.trainer import (
     align_tokens,
+    as_it_was,
     check_step,
     common_arguments,
     ends,
     fit,
-    keep_float32,
     prepare_libraries,
     usable_pages,
     write_checkpoint,
@@ -108,18 +108,17 @@ def make_trainer(
 
     align_tokens(model, processor.tokenizer)
     shortcuts = not torch.cuda.is_available() if shortcuts is None else shortcuts
-    kind = SharedPagesTrainer if shortcuts else GuidedTrainer
-    trainer = kind(
-        model=model,
-        guidance=config.grpo.guidance,
-        answer=lambda row: answer_text(row["reference"]),
-        reward_funcs=make_reward(config.grpo.weights),
-        args=make_arguments(config, model, scratch),
-        train_dataset=rows,
-        processing_class=processor,
-    )
-    keep_float32(model)
-    return trainer
+    trainer = SharedPagesTrainer if shortcuts else GuidedTrainer
+    with as_it_was(model):
+        return trainer(
+            model=model,
+            guidance=config.grpo.guidance,
+            answer=lambda row: answer_text(row["reference"]),
+            reward_funcs=make_reward(config.grpo.weights),
+            args=make_arguments(config, model, scratch),
+            train_dataset=rows,
+            processing_class=processor,
+        )
 
 
 def _grpo(folder: Folder, config: GrpoRun, dataset: StageRef, sft: StageRef) -> Counts:
@@ -138,7 +137,8 @@ def _grpo(folder: Folder, config: GrpoRun, dataset: StageRef, sft: StageRef) -> 
     processor = load_processor(base)
     pages, rejects = usable_pages("grpo", config, dataset, processor.tokenizer, grpo.prompts)
     order = draw(pages, grpo.steps * grpo.prompts, "grpo", str(grpo.seed))
-    probed = draw(pages, min(grpo.probe_prompts, len(pages)), "grpo", str(grpo.seed))
+    whole = min(-(-grpo.probe_prompts // grpo.prompts), len(pages) // grpo.prompts)
+    probed = draw(pages, whole * grpo.prompts, "grpo", str(grpo.seed))
     images = read_images(dataset, [*order, *probed])
     model = continued_model(config, scratch / "adapter", grpo.seed)
     check_adapter(model, config.lora, layers(config.lora))

@@ -1,7 +1,8 @@
 """How much memory a step will take, before the first one.
 
 An estimate that counts the large tensors only: on a CPU, with the embedded reader, 0.8 to 1.3 times what a forward
-and backward pass then took. On a GPU it was never compared.
+and backward pass then took. What sampling takes beside its cache is not in it: a model of two billion parameters took
+gigabytes. On a GPU it was never compared.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def probe(folder: Folder, config: GrpoRun, trainer: Any, rows: Any) -> None:
 
 
 def sample(trainer: Any, rows: Any, config: GrpoRun) -> Signal:
-    """The signal of the trainer's policy on `rows`, one a page, in batches of a step's size."""
+    """The signal of the trainer's policy on `rows`, one a page, as many as some steps have."""
     grpo = config.grpo
     tokens = image_tokens(trainer, list(rows), config.model.prompt)
     if tokens[0] != tokens[1]:
@@ -61,10 +61,12 @@ def sample(trainer: Any, rows: Any, config: GrpoRun) -> Signal:
     weights = resolve_weights(grpo.weights)
     groups: list[Group] = []
     telling: Any = None  # the batch with the largest advantages
-    with _undisturbed(trainer), trainer.accelerator.autocast():
+    with _undisturbed(trainer):
         for first in range(0, len(rows), grpo.prompts):
-            chosen = [rows[i] for i in range(first, min(first + grpo.prompts, len(rows)))]
-            batch = trainer._generate_and_score_completions([row for row in chosen for _ in range(grpo.generations)])
+            chosen = [rows[i] for i in range(first, first + grpo.prompts)]
+            asked = [row for row in chosen for _ in range(grpo.generations)]
+            with trainer.accelerator.autocast():
+                batch = trainer._generate_and_score_completions(asked)
             answers = _answers(trainer, batch, [row["reference"] for row in chosen], weights)
             groups += [
                 Group(answers[i * grpo.generations :][: grpo.generations], _expected(row["reference"], weights))
@@ -99,7 +101,7 @@ def _weight(batch: Any) -> float:
 
 
 def _backward(trainer: Any, batch: Any) -> Gradient:
-    """The gradient of a step: of a batch, in parts as training takes them."""
+    """The gradient of a step, worked off in parts, and recomputing, as in training."""
     import torch
     from trl.trainer.utils import split_pixel_values_by_grid, split_tensor_dict, unsplit_pixel_values_by_grid
 
@@ -107,12 +109,17 @@ def _backward(trainer: Any, batch: Any) -> Gradient:
     if not signal:
         batch["advantages"] = torch.ones_like(batch["advantages"])
     arguments, model = trainer.args, trainer.model
+    parts = arguments.gradient_accumulation_steps
+    trainer.current_gradient_accumulation_steps = parts
     if arguments.gradient_checkpointing:  # the trainer does so no sooner than in `train`
         model.gradient_checkpointing_enable(arguments.gradient_checkpointing_kwargs)
-    parts = max(1, len(batch["advantages"]) // arguments.per_device_train_batch_size)
-    trainer.current_gradient_accumulation_steps = parts
     for part in split_tensor_dict(split_pixel_values_by_grid(batch), parts):
-        trainer.compute_loss(model, unsplit_pixel_values_by_grid(part)).backward()
+        # one context a part: a cast of the adapter that was cached while sampling would have no gradient
+        with trainer.accelerator.autocast():
+            loss = trainer.compute_loss(model, unsplit_pixel_values_by_grid(part))
+        loss.backward()
+    if arguments.gradient_checkpointing:
+        model.gradient_checkpointing_disable()
     norms = gradient_norms(adapter_parameters(model))
     model.zero_grad(set_to_none=True)
     entropy = statistics.fmean(trainer._metrics["train"]["entropy"][-parts:])

@@ -22,11 +22,11 @@ from tasks.train.pages import DatasetPage, draw, image_sizes, read_images, train
 from tasks.train.trainer import (
     Fitted,
     align_tokens,
+    as_it_was,
     check_step,
     common_arguments,
     ends,
     fit,
-    keep_float32,
     prepare_libraries,
     usable_pages,
     write_checkpoint,
@@ -58,9 +58,8 @@ def make_trainer(config: SftRun, model: Any, processor: Any, rows: Any, scratch:
         max_length=None,
         lr_scheduler_type="cosine",
     )
-    trainer = SFTTrainer(model=model, args=arguments, train_dataset=rows, processing_class=processor)
-    keep_float32(model)
-    return trainer
+    with as_it_was(model):
+        return SFTTrainer(model=model, args=arguments, train_dataset=rows, processing_class=processor)
 
 
 def _sft(folder: Folder, config: SftRun, dataset: StageRef, *before: StageRef) -> Counts:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,11 +93,14 @@ def common_arguments(scratch: Path, config: SftConfig | GrpoConfig, batch: int) 
     }
 
 
-def keep_float32(model: Any) -> None:
-    """TRL turns the adapter over a 4-bit base into bfloat16, where small updates round to nothing."""
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
+@contextmanager
+def as_it_was(model: Any) -> Iterator[None]:
+    """Around the making of a trainer: TRL's rounds the adapter over a 4-bit base to bfloat16, in which small updates
+    are none."""
+    weights = [(parameter, parameter.data) for parameter in model.parameters() if parameter.requires_grad]
+    yield
+    for parameter, weight in weights:
+        parameter.data = weight
 
 
 def recomputes(config: SftConfig | GrpoConfig) -> bool:
@@ -152,7 +156,7 @@ def fit(trainer: Any, folder: Folder, scratch: Path, name: str, shown: str) -> F
 
 
 def check_step(model: Any, config: SftRun | GrpoRun, prompt: int) -> int:
-    """Check the memory that a step will take, for prompts of at most so many tokens; see `memory.check_memory`."""
+    """Check the memory that a step will take, for prompts of at most so many tokens; the bytes, as `check_memory`."""
     import torch
 
     if isinstance(config, GrpoRun):

@@ -33,11 +33,11 @@ def parts(untrained: str, dataset: StageRef, warm: StageRef) -> tuple[Any, Any, 
     return model, load_processor(untrained), read_images(dataset, pages)
 
 
-def probing(config: GrpoRun, parts: tuple[Any, Any, Any], scratch: Path) -> tuple[Any, Any]:
+def probing(config: GrpoRun, parts: tuple[Any, Any, Any], scratch: Path, **options: Any) -> tuple[Any, Any]:
     model, processor, images = parts
     model.get_base_model().model.visual.__dict__.pop("forward", None)  # of the trainer before
     rows = make_rows(config, images, list(images))
-    return make_trainer(config, model, processor, rows, scratch), rows
+    return make_trainer(config, model, processor, rows, scratch, **options), rows
 
 
 def found(config: GrpoRun, parts: tuple[Any, Any, Any], scratch: Path) -> dict[Verdict, Finding]:
@@ -96,21 +96,24 @@ def test_image_tokens_that_were_cut(tmp_path: Path, parts: tuple[Any, Any, Any],
         check_rollouts(trainer, rows, config.model.prompt)
 
 
-def test_the_gradient_is_of_all_parts_of_a_step(tmp_path: Path, parts: tuple[Any, Any, Any], untrained: str) -> None:
-    """However a step is worked off, and whether or not activations are computed twice."""
-    ways: list[dict[str, Any]] = [{}, {"micro_batch": 1}, {"micro_batch": 2, "recompute": "on"}]
+@pytest.mark.parametrize("loss_type", ["grpo", "dr_grpo", "dapo"])
+@pytest.mark.parametrize(
+    ("way", "shortcuts"), [({"micro_batch": 1}, True), ({"micro_batch": 2, "recompute": "on"}, True), ({}, False)]
+)
+def test_the_gradient_is_that_of_a_step_however_it_is_worked_off(
+    tmp_path: Path, parts: tuple[Any, Any, Any], untrained: str, loss_type: str, way: dict[str, Any], shortcuts: bool
+) -> None:
     seen = []
-    for number, way in enumerate(ways):
-        config = grpo_run(untrained, loss_type="dr_grpo", **way)
-        trainer, rows = probing(config, parts, tmp_path / str(number))
+    for changes, short in (({}, True), (way, shortcuts)):
+        config = grpo_run(untrained, loss_type=loss_type, **changes)
+        trainer, rows = probing(config, parts, tmp_path, shortcuts=short)
         seen.append(sample(trainer, rows, config).gradient)
-        parts[0].gradient_checkpointing_disable()
-    assert seen[0] is not None
-    assert seen[0].norms["vision"] > 0
-    for gradient in seen[1:]:
-        assert gradient is not None
-        assert gradient.norms == pytest.approx(seen[0].norms, rel=0.05)
-        assert gradient.entropy == pytest.approx(seen[0].entropy, rel=0.01)
+        assert not parts[0].is_gradient_checkpointing
+    whole, other = seen
+    assert whole is not None is not other
+    assert whole.norms["vision"] > 0
+    assert other.norms == pytest.approx(whole.norms, rel=0.05)
+    assert other.entropy == pytest.approx(whole.entropy, rel=0.01)
 
 
 def test_nothing_is_disturbed(tmp_path: Path, parts: tuple[Any, Any, Any], untrained: str) -> None:
