@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from tasks.model.cpu import LONGEST
 from tasks.records import StageError
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,14 @@ def predict(model: Any, step: Step) -> dict[str, int]:
         parts["vision activations"] = (
             step.images
             * step.patches
-            * _layers(step, vision.depth, vision.hidden_size, vision.intermediate_size, vision.num_heads, step.patches)
+            * _layers(
+                replace(step, plain_attention=step.plain_attention and step.patches <= LONGEST),
+                vision.depth,
+                vision.hidden_size,
+                vision.intermediate_size,
+                vision.num_heads,
+                step.patches,
+            )
         )
     return {name: int(value) for name, value in parts.items()}
 

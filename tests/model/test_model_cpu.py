@@ -19,21 +19,18 @@ def logits_and_gradient(model: Any, inputs: Any) -> tuple[torch.Tensor, torch.Te
 
 
 @pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
-def test_fast_equals_stock(model: Any, processor: Any, sizes: list[tuple[int, int]]) -> None:
+@pytest.mark.parametrize("longest", [1024, 100])
+def test_fast_equals_stock(
+    model: Any, processor: Any, monkeypatch: pytest.MonkeyPatch, longest: int, sizes: list[tuple[int, int]]
+) -> None:
+    """Where some images, or all, are long too."""
+    monkeypatch.setattr("tasks.model.cpu.LONGEST", longest)
     inputs = inputs_of(processor, [draw(f"page {i}", *size) for i, size in enumerate(sizes)])
     stock, stock_gradient = logits_and_gradient(model, inputs)
     fast, fast_gradient = logits_and_gradient(speed_up(model), inputs)
     shown = inputs["attention_mask"].bool()
     assert (stock - fast)[shown].abs().max() < 1e-4
     torch.testing.assert_close(fast_gradient, stock_gradient, rtol=1e-3, atol=1e-6)
-
-
-def test_images_over_the_limit_take_the_stock_way(model: Any, processor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    inputs = inputs_of(processor, [draw("a"), draw("b")])
-    with torch.inference_mode():
-        stock = model(**inputs).logits
-        monkeypatch.setattr("tasks.model.cpu.LONGEST", 10)
-        assert (speed_up(model)(**inputs).logits - stock).abs().max() < 1e-4
 
 
 def test_restore_takes_every_patch_back(model: Any) -> None:
