@@ -28,7 +28,7 @@ from tasks.dataset.publish import dataset_at
 from tasks.intervals import over_seeds
 from tasks.model import tiny
 from tasks.model.load import load_processor
-from tasks.records import StageRef
+from tasks.records import StageError, StageRef, UsageError
 from tasks.store import Folder
 from tasks.train import grpo, sft
 from tasks.train.cost import Meter, peak_memory
@@ -224,4 +224,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (StageError, UsageError) as e:
+        sys.exit(f"bench_training: {e}")
